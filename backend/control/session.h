@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* A connected vif: its rings mapped, its channel bound, its VF running, a worker thread moving packets.
+ *
+ * The control thread starts and stops it; in between only the worker touches the rings. */
+#ifndef NETVF_CONTROL_SESSION_H
+#define NETVF_CONTROL_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct port;
+struct session;
+struct vf;
+struct why;
+
+/* What both ends have agreed, and what they run on. Everything in here has been checked for form; the references and
+ * the channel are still only what the guest claims. */
+struct session_plan {
+    struct port *port; /* borrowed */
+    struct vf *vf;     /* borrowed; reset, not started */
+    char name[24];     /* "vif1.0", for log lines */
+    uint8_t mac[6];    /* frames that leave must come from here */
+    uint32_t tx_ring_ref, rx_ring_ref;
+    uint32_t event_channel; /* the guest's port */
+    bool rx_notify;         /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
+    int fault_fd;           /* an eventfd of the control loop, written when the session has stopped by itself */
+};
+
+/* Figures of a session, monotonic from its start. */
+struct session_counters {
+    uint64_t tx_packets, tx_bytes;           /* frames taken from the guest */
+    uint64_t rx_packets, rx_bytes;           /* frames given to the guest */
+    uint64_t tx_dropped, tx_spoofed;         /* refused: malformed or beyond a limit; foreign source MAC */
+    uint64_t rx_dropped;                     /* frames the VF delivered that could not be passed on */
+    uint64_t tx_wire_packets, rx_wire_packets, tx_wire_bytes, rx_wire_bytes; /* the VF's own */
+    uint64_t payload_copies, header_copies;  /* frames whose payload was copied; header copies made */
+    uint64_t hypercalls, hypercalls_tx, hypercalls_rx;
+    uint64_t map_ops, unmap_ops, copy_ops;
+    uint64_t events_sent, events_received, interrupts, doorbells, polls;
+};
+
+enum session_state {
+    SESSION_RUNNING,
+    SESSION_GUEST_FAULT,  /* the guest broke the protocol: its vif is stopped, `fault` says how */
+    SESSION_DEVICE_FAULT, /* the VF misbehaved or is gone: reset it or take another */
+    SESSION_HOST_FAULT,   /* a call to Xen failed that must not */
+};
+
+/* Maps, binds, starts the VF and the worker. -1 and a sentence on failure, with nothing left behind. */
+int session_start(struct session **session, const struct session_plan *plan, struct why *why);
+
+/* Ends the worker, stops the VF, waits until it is proven quiet, releases every page, unmaps the rings. 0, or -1 if
+ * the VF could not be proven quiet: then its pages stay pinned (and journaled) on purpose. Frees the session. */
+int session_stop(struct session *session);
+
+/* How it is doing; `why` gets the fault's sentence. */
+enum session_state session_state(struct session *session, struct why *why);
+bool session_interrupts(const struct session *session); /* VF interrupts arrive as events; false: polling */
+void session_count(struct session *session, struct session_counters *counters);
+
+#endif

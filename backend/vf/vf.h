@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* A virtual function as the rest of the backend sees it: reset it, run it, hand it batches, stop it.
+ *
+ * One driver per VF family fills struct vf_ops (igbvf.c: 82576, i350). Control verbs may sleep (up to two seconds in
+ * a reset handshake) and belong to the control thread; data verbs never block, make no system call, and belong to the
+ * one worker that owns the queue. */
+#ifndef NETVF_VF_VF_H
+#define NETVF_VF_VF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dma_page;
+struct why;
+
+enum vf_l4 { VF_L4_NONE, VF_L4_TCP, VF_L4_UDP };
+
+/* What the VF has to finish in a frame that leaves. Lengths in bytes; all of them were parsed from a private copy of
+ * the headers, which is also what the VF reads. */
+struct vf_offload {
+    enum vf_l4 l4;
+    bool ipv4;        /* else IPv6 */
+    bool csum;        /* fill in the L4 checksum; the field holds the pseudo-header sum */
+    uint16_t mss;     /* 0, or segment into TCP segments of this payload size (TSO) */
+    uint8_t mac_len;  /* Ethernet header, VLAN tag included */
+    uint16_t ip_len;  /* IP header with options or extension headers */
+    uint8_t l4_len;   /* TCP or UDP header */
+};
+
+struct vf_segment {
+    uint64_t dma;
+    uint32_t length; /* 1..4096 */
+};
+
+/* One received buffer, in the order the buffers were posted. */
+struct vf_received {
+    uint16_t length;
+    bool last;       /* last buffer of its frame (EOP) */
+    bool csum_ok;    /* the VF has validated IP and L4 checksums */
+    bool error;      /* the device marked the frame bad, or wrote back nonsense */
+};
+
+struct vf_counters {
+    uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes; /* on the wire, as the VF counts them, widened to 64 bits */
+    uint64_t doorbells;
+};
+
+struct vf;
+
+struct vf_ops {
+    const char *family;
+    /* Most segments of one frame, offload contexts and the header segment included. */
+    unsigned max_segments;
+
+    /* Control. reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`. start: rings and
+     * registers, queues enabled; needs VF_RING_PAGES dma pages. stop: returns 0 when the VF is proven quiet (queues
+     * off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be released. */
+    int (*reset)(struct vf *vf, uint8_t mac[6], struct why *why);
+    int (*start)(struct vf *vf, const struct dma_page *ring_pages, bool interrupts, struct why *why);
+    int (*stop)(struct vf *vf);
+    bool (*link_up)(struct vf *vf);
+    void (*close)(struct vf *vf);
+
+    /* Data, send side. tx_post: queue one frame, false if the ring has no room. tx_doorbell: tell the VF about all
+     * that was posted. tx_reap: how many further frames the VF is done with, in the order posted. */
+    bool (*tx_post)(struct vf *vf, const struct vf_segment *segments, unsigned count,
+                    const struct vf_offload *offload);
+    void (*tx_doorbell)(struct vf *vf);
+    unsigned (*tx_reap)(struct vf *vf);
+
+    /* Data, receive side. Each buffer is a whole page, of which the first VF_RX_BUFFER bytes may be written. rx_room:
+     * how many more can be posted. rx_post ends with the doorbell. */
+    unsigned (*rx_room)(struct vf *vf);
+    void (*rx_post)(struct vf *vf, const uint64_t *dma, unsigned count);
+    unsigned (*rx_reap)(struct vf *vf, struct vf_received *received, unsigned max);
+
+    /* Interrupts: arm, then look at both rings once more before sleeping. */
+    void (*arm)(struct vf *vf);
+
+    /* Reads the device's counters (slow, a register each) and adds up what is new. */
+    void (*count)(struct vf *vf, struct vf_counters *counters);
+};
+
+#define VF_RX_BUFFER  2048u
+#define VF_RING_PAGES 2u
+
+struct vf {
+    const struct vf_ops *ops;
+    char pci[16];     /* "0000:01:10.0" */
+    uint64_t doorbells;
+};
+
+/* Opens the VF at `pci` (no kernel driver may be bound to it), choosing the driver by PCI id, and makes its registers
+ * reachable. NULL and a sentence on failure. */
+struct vf *vf_open(const char *pci, struct why *why);
+
+/* Makes sure that the function at `pci` can no longer DMA (bus mastering off, transactions drained, function-level
+ * reset), whoever drove it before. 0, or -1 if it cannot be proven. */
+int vf_quiesce(const char *pci);
+
+#endif
