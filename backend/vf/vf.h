@@ -49,9 +49,6 @@ struct vf;
 
 struct vf_ops {
     const char *family;
-    /* Most segments of one frame, offload contexts and the header segment included. */
-    unsigned max_segments;
-
     /* Control. reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`. start: rings and
      * registers, queues enabled; needs VF_RING_PAGES dma pages. stop: returns 0 when the VF is proven quiet (queues
      * off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be released. */
@@ -61,9 +58,12 @@ struct vf_ops {
     bool (*link_up)(struct vf *vf);
     void (*close)(struct vf *vf);
 
-    /* Data, send side. tx_post: queue one frame, false if the ring has no room. tx_doorbell: tell the VF about all
-     * that was posted. tx_reap: how many further frames the VF is done with, in the order posted. */
-    bool (*tx_post)(struct vf *vf, const struct vf_segment *segments, unsigned count,
+    /* Data, send side. tx_room: how many descriptors are free; a frame takes one for each segment and at most one for
+     * its offload. tx_post: queue one frame, for which there must be room; `offload` is NULL when there is nothing to
+     * finish. tx_doorbell: tell the VF about all that was posted. tx_reap: how many further frames the VF is done
+     * with, in the order posted. */
+    unsigned (*tx_room)(struct vf *vf);
+    void (*tx_post)(struct vf *vf, const struct vf_segment *segments, unsigned count,
                     const struct vf_offload *offload);
     void (*tx_doorbell)(struct vf *vf);
     unsigned (*tx_reap)(struct vf *vf);

@@ -41,6 +41,8 @@ struct grant_copy {
 struct dma_page {
     void *va;
     uint64_t dma;
+    uint32_t handle;  /* the port's own */
+    uint16_t journal; /* the port's own */
 };
 
 /* Hypercalls and events, counted where they are made. Written by the worker only, read by anyone. */
@@ -62,8 +64,10 @@ struct port_ops {
     void *(*ring_map)(struct port *port, uint32_t gref);
     void (*ring_unmap)(struct port *port, void *ring);
 
-    /* `count` zeroed pages, machine addresses filled in. They live until the port is closed. */
+    /* `count` zeroed pages next to each other in our memory (not in the machine's), DMA addresses filled in. They are
+     * given back all at once, and only when no device can reach them any more. */
     int (*dma_alloc)(struct port *port, struct dma_page *pages, unsigned count);
+    void (*dma_free)(struct port *port, struct dma_page *pages, unsigned count);
 
     /* Event channels. bind_peer: the local port of an interdomain channel. bind_msix: a device's MSI-X vector as an
      * event channel (-1/ENOTTY where dom0's kernel is older than 6.6: poll instead). All of them arrive on event_fd;

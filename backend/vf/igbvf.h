@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Driver for the virtual functions of the 82576 and the i350. */
+#ifndef NETVF_VF_IGBVF_H
+#define NETVF_VF_IGBVF_H
+
+#include "vf/vf.h"
+
+struct vf *igbvf_open(const char *pci, struct why *why);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two halves of the igbvf driver share: igbvf.c (control) and igbvf_rings.c (data). */
+#ifndef NETVF_VF_IGBVF_PRIVATE_H
+#define NETVF_VF_IGBVF_PRIVATE_H
+
+#include "vf/igbvf_regs.h"
+#include "vf/pci.h"
+#include "vf/vf.h"
+
+/* One page of descriptors: more would need pages that are next to each other in the machine. */
+#define RING_SIZE 256u
+#define RING_MASK (RING_SIZE - 1)
+
+struct igbvf_tx {
+    struct igbvf_desc *ring;
+    uint64_t dma;
+    uint16_t tail;              /* next descriptor to write */
+    uint16_t clean;             /* oldest descriptor that the VF may still use */
+    uint16_t frame_head;        /* oldest frame not reaped, counts up, index modulo RING_SIZE */
+    uint16_t frame_tail;        /* next frame */
+    uint8_t frame_end[RING_SIZE]; /* last descriptor of each frame: the one that gets DD */
+    struct igbvf_desc context;  /* the one that the queue holds now */
+    bool context_valid;
+};
+
+struct igbvf_rx {
+    struct igbvf_desc *ring;
+    uint64_t dma;
+    uint16_t tail;  /* next descriptor to post */
+    uint16_t clean; /* oldest posted descriptor */
+};
+
+struct igbvf {
+    struct vf vf;
+    struct pci_function function;
+    volatile uint8_t *bar;
+    uint32_t mailbox_seen; /* clearing bits of V2PMAILBOX that a read has taken and nobody has used yet */
+    bool interrupts;
+    struct igbvf_tx tx;
+    struct igbvf_rx rx;
+    uint32_t last_counter[4]; /* 32-bit counters at the last look: GPTC GOTC GPRC GORC */
+    struct vf_counters counted;
+};
+
+static inline struct igbvf *igbvf(struct vf *vf)
+{
+    return (struct igbvf *)vf;
+}
+
+/* Registers are mapped uncached; each access is one bus access, in program order among themselves. */
+static inline uint32_t reg_read(const struct igbvf *v, unsigned offset)
+{
+    return *(volatile uint32_t *)(v->bar + offset);
+}
+
+static inline void reg_write(struct igbvf *v, unsigned offset, uint32_t value)
+{
+    *(volatile uint32_t *)(v->bar + offset) = value;
+}
+
+unsigned igbvf_tx_room(struct vf *vf);
+void igbvf_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned count,
+                   const struct vf_offload *offload);
+void igbvf_tx_doorbell(struct vf *vf);
+unsigned igbvf_tx_reap(struct vf *vf);
+unsigned igbvf_rx_room(struct vf *vf);
+void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count);
+unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The igbvf driver's data half: descriptors in, write-backs out. No waiting, no system call.
+ *
+ * Both rings live in memory of our own that only the VF writes to besides us. What it writes is read once and
+ * checked; no index is ever taken from it. */
+#include "vf/igbvf_private.h"
+
+#include "common/counter.h"
+#include "vf/igbvf_desc.h"
+
+#include <assert.h>
+
+/* One descriptor stays free, so that head == tail means empty. */
+unsigned igbvf_tx_room(struct vf *vf)
+{
+    const struct igbvf_tx *tx = &igbvf(vf)->tx;
+
+    return (tx->clean - tx->tail - 1u) & RING_MASK;
+}
+
+static void tx_put(struct igbvf_tx *tx, const struct igbvf_desc *desc)
+{
+    tx->ring[tx->tail] = *desc;
+    tx->tail = (tx->tail + 1) & RING_MASK;
+}
+
+void igbvf_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned count,
+                   const struct vf_offload *offload)
+{
+    struct igbvf_tx *tx = &igbvf(vf)->tx;
+    struct igbvf_desc desc;
+    uint32_t total = 0;
+
+    assert(count && igbvf_tx_room(vf) > count);
+    if (offload) {
+        desc = desc_context(offload);
+        /* The queue keeps its context: the frames of one stream need it once. */
+        if (!tx->context_valid || memcmp(&desc, &tx->context, sizeof desc) != 0) {
+            tx_put(tx, &desc);
+            tx->context = desc;
+            tx->context_valid = true;
+        }
+    }
+    for (unsigned i = 0; i < count; i++)
+        total += segments[i].length;
+    for (unsigned i = 0; i < count; i++) {
+        desc = desc_data(&segments[i], i == count - 1, total, offload);
+        tx_put(tx, &desc);
+    }
+    tx->frame_end[tx->frame_tail++ & RING_MASK] = (uint8_t)((tx->tail - 1u) & RING_MASK);
+}
+
+void igbvf_tx_doorbell(struct vf *vf)
+{
+    struct igbvf *v = igbvf(vf);
+
+    /* Descriptors before the tail, in the VF's eyes. Pairs with its read of them after it has seen TDT. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    reg_write(v, TDT, v->tx.tail);
+    counter_add(&vf->doorbells, 1);
+}
+
+unsigned igbvf_tx_reap(struct vf *vf)
+{
+    struct igbvf_tx *tx = &igbvf(vf)->tx;
+    unsigned done = 0;
+
+    while (tx->frame_head != tx->frame_tail) {
+        uint8_t end = tx->frame_end[tx->frame_head & RING_MASK];
+        uint32_t status = *(volatile uint32_t *)&tx->ring[end].dw[3];
+
+        if (!(le32toh(status) & TXD_DD))
+            break;
+        tx->clean = (end + 1u) & RING_MASK;
+        tx->frame_head++;
+        done++;
+    }
+    /* DD before whatever is done with the frame's pages. Pairs with the VF's order: data read, then write-back. */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return done;
+}
+
+unsigned igbvf_rx_room(struct vf *vf)
+{
+    const struct igbvf_rx *rx = &igbvf(vf)->rx;
+
+    return (rx->clean - rx->tail - 1u) & RING_MASK;
+}
+
+void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count)
+{
+    struct igbvf *v = igbvf(vf);
+    struct igbvf_rx *rx = &v->rx;
+
+    assert(count <= igbvf_rx_room(vf));
+    if (!count)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        /* The second half's bit 0 is DD after write-back: it must be written 0 each time. */
+        desc_set(&rx->ring[rx->tail], (uint32_t)dma[i], (uint32_t)(dma[i] >> 32), 0, 0);
+        rx->tail = (rx->tail + 1) & RING_MASK;
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in tx_doorbell */
+    reg_write(v, RDT, rx->tail);
+    counter_add(&vf->doorbells, 1);
+}
+
+unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max)
+{
+    struct igbvf_rx *rx = &igbvf(vf)->rx;
+    unsigned done = 0;
+
+    while (done < max && rx->clean != rx->tail) {
+        struct igbvf_desc *desc = &rx->ring[rx->clean];
+        uint32_t status = le32toh(*(volatile uint32_t *)&desc->dw[2]);
+
+        if (!(status & RXD_DD))
+            break;
+        /* DD before length and data. Pairs with the VF's order: data, then write-back. */
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        received[done++] =
+            desc_received(status, (uint16_t)le32toh(*(volatile uint32_t *)&desc->dw[3]));
+        rx->clean = (rx->clean + 1) & RING_MASK;
+    }
+    return done;
+}

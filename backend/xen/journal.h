@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The journal of live grant handles (invariant 5).
+ *
+ * A raw GNTTABOP_map_grant_ref belongs to dom0, not to the process: when the daemon dies its pins stay, and each of
+ * them keeps a page of a guest, so that the guest cannot die. Hence every pin is written down in a file on tmpfs that
+ * is mapped into the daemon: what is in it survives the process (not the host, whose pins end with it). One file per
+ * vif, named after it, with the VF that may still be writing to the pinned pages.
+ *
+ * Order: a record is written right after the hypercall that made the pin and cleared right after the one that
+ * released it. Between hypercall and record lies a window in which a kill loses at most one batch; `in_flight` tells
+ * the next daemon that this has happened. */
+#ifndef NETVF_XEN_JOURNAL_H
+#define NETVF_XEN_JOURNAL_H
+
+#include <stdint.h>
+
+#define JOURNAL_CAPACITY 1024
+
+struct journal_record {
+    uint64_t dma;
+    uint32_t handle;
+    uint16_t live; /* written last when a pin is made, first when it is gone */
+    uint16_t peer; /* domain whose page it is */
+};
+
+/* The VF's interrupt, as Xen knows it: outlives the process too. */
+struct journal_irq {
+    uint32_t evtchn; /* 0: none */
+    int32_t pirq;
+};
+
+struct journal_file {
+    char magic[8];
+    char pci[16];
+    struct journal_irq irq;
+    uint32_t in_flight; /* pins of a batch whose outcome is not written down yet */
+    uint32_t capacity;
+    struct journal_record records[JOURNAL_CAPACITY];
+};
+
+struct journal {
+    struct journal_file *file;
+    char path[128];
+    unsigned free_count;
+    uint16_t free[JOURNAL_CAPACITY]; /* indices of records not in use */
+};
+
+/* Makes RUNDIR/journal/`name` anew. -1/errno. */
+int journal_open(struct journal *journal, const char *name, const char *pci);
+/* Removes the file if nothing is live in it any more; else leaves it for the next daemon. */
+void journal_close(struct journal *journal);
+
+/* A free record's index, or -1/ENOSPC. */
+int journal_take(struct journal *journal);
+void journal_put(struct journal *journal, uint16_t index);
+
+/* Maps what a former daemon left as `name`. NULL/errno (EINVAL: not a journal). Ended by journal_unload, which
+ * removes the file if `done`. */
+struct journal_file *journal_load(const char *name);
+void journal_unload(struct journal_file *file, const char *name, int done);
+
+/* Calls `each` for every journal there is. */
+void journal_each(void (*each)(const char *name, void *context), void *context);
+
+#endif
