@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what building and testing netvf needs on a fresh Debian 12 machine.
 # Idempotent, and quick when there is nothing to do: dpkg is asked first.
+# shellcheck disable=SC2016  # $(...) in apt's formats is for apt
 set -euo pipefail
 
 BACKPORTS=bookworm-backports

@@ -1,0 +1,2 @@
+def demo(json_file, keep):
+    return 1

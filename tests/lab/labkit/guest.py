@@ -1,0 +1,107 @@
+"""Guests: an xl configuration, its life, and commands inside it through its console (see guest/init)."""
+import time
+
+from .base import Fail, wait_for
+
+GUEST_DIR = "/usr/lib/netvf-lab/guest"
+CONSOLE_LOGS = "/var/log/xen/console"
+CREATE_DEADLINE = 60
+READY_DEADLINE = 90
+
+
+class Guest:
+    def __init__(self, lab, name, vifs=(), kernel="6.12", memory=160, vcpus=1, kind=None, extra=""):
+        self.lab = lab
+        self.name = name
+        self.vifs = list(vifs)
+        self.kernel = kernel
+        self.memory = memory
+        self.vcpus = vcpus
+        self.kind = kind or lab.guest_type
+        self.extra = extra
+        self.domid = None
+        self.log = f"{CONSOLE_LOGS}/guest-{name}.log"
+
+    def config(self):
+        vifs = ", ".join(f"'{line}'" for line in self.vifs)
+        return (f"name = '{self.name}'\n"
+                f"type = '{self.kind}'\n"
+                f"kernel = '{GUEST_DIR}/vmlinuz-{self.kernel}'\n"
+                f"ramdisk = '{GUEST_DIR}/initrd-{self.kernel}.img'\n"
+                "cmdline = 'console=hvc0 loglevel=4 net.ifnames=0'\n"
+                f"memory = {self.memory}\n"
+                f"vcpus = {self.vcpus}\n"
+                "on_crash = 'preserve'\n"
+                f"vif = [ {vifs} ]\n"
+                f"{self.extra}\n")
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def try_create(self, timeout=CREATE_DEADLINE):
+        """xl create without a judgement of how it ended."""
+        path = f"/root/{self.name}.cfg"
+        self.lab.agent.push(self.config(), path)
+        self.lab.dom0(f"rm -f {self.log}; touch {self.log}")
+        return self.lab.dom0(f"xl create {path}", timeout=timeout, check=False)
+
+    def create(self, wait=True):
+        rc, out, err = self.try_create()
+        if rc != 0:
+            raise Fail(f"xl create of guest {self.name} failed: {last_line(err or out)}")
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, boots=1):
+        """Until the guest's init has taken over its console, for the boots-th time."""
+        def ready():
+            return int(self.lab.dom0(f"grep -c '^@@ready' {self.log}", check=False).out or 0) >= boots
+        try:
+            wait_for(f"guest {self.name} to boot", ready, READY_DEADLINE, 0.3)
+        except Fail:
+            if not self.exists():
+                raise Fail(f"guest {self.name} ended while it was booting") from None
+            raise
+        self.domid = self.current_domid()
+
+    def current_domid(self):
+        rc, out, _ = self.lab.dom0(f"xl domid {self.name}", check=False)
+        return int(out) if rc == 0 else None
+
+    def exists(self):
+        return self.current_domid() is not None
+
+    def destroy(self):
+        self.lab.dom0(f"xl destroy {self.name}", timeout=60)
+
+    def shutdown(self, timeout=60):
+        self.lab.dom0(f"xl shutdown {self.name}", timeout=timeout)
+        wait_for(f"guest {self.name} to be gone", lambda: not self.exists(), timeout, 0.5)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def exec(self, command, timeout=30, check=True):
+        pty = self.lab.dom0(f"xenstore-read /local/domain/{self.domid}/console/tty").out.strip()
+        result = self.lab.agent.guest(pty, self.log, command, timeout)
+        if check and result.rc != 0:
+            raise Fail(f"in guest {self.name}, '{command}' failed ({result.rc}): {last_line(result.err or result.out)}")
+        return result
+
+    def configure(self, interface, address):
+        """Bring an interface up with an address, once its netfront has connected."""
+        deadline = time.monotonic() + 20
+        while self.exec(f"cat /sys/class/net/{interface}/address", check=False).rc != 0:
+            if time.monotonic() > deadline:
+                raise Fail(f"guest {self.name} never got its {interface}")
+            time.sleep(0.3)
+        self.exec(f"ip addr add {address} dev {interface}; ip link set {interface} up")
+        wait_for(f"{interface} of guest {self.name} to have a carrier",
+                 lambda: self.exec(f"cat /sys/class/net/{interface}/carrier", check=False).out.strip() == "1", 20, 0.3)
+
+    def console(self, lines=40):
+        return self.lab.dom0(f"grep -v '^@@' {self.log} | tail -n {lines}", check=False).out
+
+
+def last_line(text):
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else "(it said nothing)"

@@ -1,0 +1,209 @@
+"""The emulated machine: QEMU with a Xen host inside, in a network namespace that is the outside host.
+
+Every odd flag is there for a reason; see tests/lab/README.md.
+"""
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import time
+
+from .agent import Agent
+from .base import BUILD, CACHE, LAB_DIR, RUNTIME, Fail, run
+
+XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M loglvl=all guest_loglvl=all conring_size=4M "
+               "iommu=verbose dom0-iommu=strict")
+DOM0_OPTIONS = "root=/dev/vda rw console=hvc0 loglevel=4 net.ifnames=0"
+PF_MAC = "52:54:00:11:22:33"
+# Ours and the kernel's vifs have subnets of their own, so that a guest with both cannot mix them up.
+OUTSIDE_ADDRESSES = ("10.77.0.1/24", "10.78.0.1/24")
+BOOT_DEADLINE = 120
+
+
+class Lock:
+    """One lab at a time on a machine: two emulated hosts on a few cores would only fail each other's deadlines."""
+
+    def __init__(self):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        self.file = open(CACHE / "lab.lock", "a+", encoding="utf-8")
+
+    def acquire(self, what, patience=0):
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    self.file.seek(0)
+                    raise Fail(f"another lab is up ({self.file.read().strip()}); 'tests/lab/lab clean' ends one left by 'lab boot'") from None
+                time.sleep(1)
+        self.file.seek(0)
+        self.file.truncate()
+        self.file.write(f"{what}, process {os.getpid()}\n")
+        self.file.flush()
+        return self
+
+
+def pack_overlay(target):
+    """The second drive: a tar of the lab's dom0 files and of the project as `make install` lays it out, when it is built."""
+    stage = f"{target}.stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    os.makedirs(f"{stage}/usr/lib/netvf-lab")
+    if (BUILD / "Makefile").exists():
+        run(["make", "-C", BUILD, "install", f"DESTDIR={stage}"], timeout=300)
+    for name in ("init", "agent"):
+        shutil.copy(LAB_DIR / "dom0" / name, f"{stage}/usr/lib/netvf-lab/{name}")
+    with tarfile.open(target, "w") as tar:
+        for top in sorted(os.listdir(stage)):
+            tar.add(f"{stage}/{top}", arcname=top, filter=as_root, recursive=True)
+    shutil.rmtree(stage)
+
+
+def as_root(entry):
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
+
+
+class Machine:
+    """A running lab; everything it owns can be named in a small dict, so that another process can take it up."""
+
+    def __init__(self, name, out, kernel):
+        self.name = name
+        self.out = str(out)
+        self.kernel = kernel
+        self.netns = name
+        self.runtime = str(RUNTIME / name)
+        self.pid = None
+        self.process = None
+        self.agent = None
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def start(self, image, lock):
+        os.makedirs(self.out, exist_ok=True)
+        os.makedirs(self.runtime, exist_ok=True)
+        pack_overlay(f"{self.runtime}/overlay.tar")
+        self._make_outside()
+        with open(f"{self.out}/qemu.log", "w", encoding="utf-8") as log:
+            # QEMU inherits the lock: it is held for as long as the machine lives, whoever started it.
+            self.process = subprocess.Popen(["ip", "netns", "exec", self.netns, *self._command(image)], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, start_new_session=True, pass_fds=[lock.file.fileno()])
+        self.pid = self.process.pid
+        self.save()
+
+    def wait_up(self):
+        deadline = time.monotonic() + 10
+        while not os.path.exists(self._socket("agent")):
+            if not self.alive() or time.monotonic() > deadline:
+                raise Fail(f"QEMU did not start: {self.read_log('qemu.log')[-500:]}")
+            time.sleep(0.05)
+        self.connect()
+        self.agent.wait_up(BOOT_DEADLINE, self.alive)
+
+    def connect(self):
+        self.agent = Agent(self._socket("agent"))
+
+    def alive(self):
+        if self.process is not None:
+            return self.process.poll() is None
+        return self.pid is not None and os.path.exists(f"/proc/{self.pid}") and b"qemu" in read_bytes(f"/proc/{self.pid}/cmdline")
+
+    def stop(self):
+        """End QEMU by its pid, then what lived beside it. Safe to call twice."""
+        if self.agent:
+            self.agent.close()
+            self.agent = None
+        if self.alive():
+            os.kill(self.pid, signal.SIGTERM)
+            deadline = time.monotonic() + 5
+            while self.alive() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if self.alive():
+                os.kill(self.pid, signal.SIGKILL)
+                while self.alive():
+                    time.sleep(0.05)
+        self._end_outside()
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+    # -- taking up a lab that another process started ---------------------------------------------------------------
+
+    def save(self):
+        with open(f"{self.runtime}/machine.json", "w", encoding="utf-8") as out:
+            json.dump({"name": self.name, "out": self.out, "kernel": self.kernel, "pid": self.pid}, out)
+
+    @classmethod
+    def load(cls, path):
+        with open(path, encoding="utf-8") as source:
+            known = json.load(source)
+        machine = cls(known["name"], known["out"], known["kernel"])
+        machine.pid = known["pid"]
+        return machine
+
+    @classmethod
+    def all(cls):
+        return [cls.load(path) for path in sorted(RUNTIME.glob("*/machine.json"))]
+
+    # -- the outside host ---------------------------------------------------------------------------------------------
+
+    def _make_outside(self):
+        run(["ip", "netns", "add", self.netns])
+        inside = ["ip", "-n", self.netns]
+        run([*inside, "link", "set", "lo", "up"])
+        run([*inside, "tuntap", "add", "tap0", "mode", "tap", "vnet_hdr"])
+        for address in OUTSIDE_ADDRESSES:
+            run([*inside, "addr", "add", address, "dev", "tap0"])
+        run([*inside, "link", "set", "tap0", "up"])
+
+    def _end_outside(self):
+        if not os.path.exists(f"/run/netns/{self.netns}"):
+            return
+        # What still runs in the namespace (iperf3 servers, tcpdump) was started by the lab.
+        for pid in run(["ip", "netns", "pids", self.netns], check=False).stdout.split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        run(["ip", "netns", "del", self.netns], check=False)
+
+    # -- details ------------------------------------------------------------------------------------------------------
+
+    def _socket(self, name):
+        return f"{self.runtime}/{name}.sock"
+
+    def console_socket(self):
+        return self._socket("console")
+
+    def read_log(self, name):
+        return read_bytes(f"{self.out}/{name}").decode(errors="replace")
+
+    def _command(self, image):
+        accel = os.environ.get("NETVF_LAB_ACCEL", "tcg,thread=multi")
+        cpu = "max,phys-bits=36" if accel.startswith("tcg") else "host,phys-bits=36"
+        return ["qemu-system-x86_64", "-name", self.name, "-nodefaults", "-no-reboot", "-display", "none",
+                "-machine", "q35", "-accel", accel, "-cpu", cpu, "-smp", "2", "-m", "3072",
+                "-chardev", f"socket,id=console,path={self._socket('console')},server=on,wait=off,logfile={self.out}/console.log",
+                "-serial", "chardev:console",
+                "-drive", f"file={image}/disk.img,if=virtio,format=raw,snapshot=on",
+                "-drive", f"file={self.runtime}/overlay.tar,if=virtio,format=raw,readonly=on",
+                "-device", "intel-iommu,intremap=off,aw-bits=48",
+                "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
+                "-device", "pcie-root-port,id=rp0,chassis=1,slot=1",
+                "-device", f"igb,bus=rp0,netdev=n0,mac={PF_MAC}",
+                "-device", "virtio-serial-pci",
+                "-chardev", f"socket,id=agent,path={self._socket('agent')},server=on,wait=off",
+                "-device", "virtserialport,chardev=agent,name=netvf.agent",
+                "-kernel", f"{image}/xen.elf", "-append", XEN_OPTIONS,
+                "-initrd", f"{image}/vmlinuz-{self.kernel} {DOM0_OPTIONS},{image}/dom0-{self.kernel}.img"]
+
+
+def read_bytes(path):
+    try:
+        with open(path, "rb") as source:
+            return source.read()
+    except OSError:
+        return b""
