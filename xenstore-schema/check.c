@@ -47,7 +47,7 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *number, const
     for (; isdigit((unsigned char)*text); text++) {
         unsigned digit = (unsigned)(*text - '0');
 
-        if (value > (max - digit) / 10)
+        if (digit > max || value > (max - digit) / 10)
             return false;
         value = value * 10 + digit;
     }
@@ -91,15 +91,15 @@ static bool is_path(const char *text)
     return true;
 }
 
-/* `form` with 'x' for a hexadecimal digit (lower case only if asked for) and everything else for itself. */
+/* In `form` x is a hexadecimal digit (of lower case, if asked for), everything else is itself. */
 static bool has_form(const char *text, const char *form, bool lower)
 {
     for (; *form; form++, text++) {
-        bool fits = *form == 'x' ? isxdigit((unsigned char)*text) &&
-                                       !(lower && isupper((unsigned char)*text))
-                                 : *text == *form;
-
-        if (!fits)
+        if (*form != 'x' && *text != *form)
+            return false;
+        if (*form == 'x' && !isxdigit((unsigned char)*text))
+            return false;
+        if (lower && isupper((unsigned char)*text))
             return false;
     }
     return *text == '\0';
@@ -160,9 +160,12 @@ bool schema_value_fits(const struct schema_key *key, const char *value)
     return false;
 }
 
-static const char *form_of(enum schema_type type)
+/* What a value of the key has to be; `buffer` is for the case that this has to be composed. */
+static const char *form_of(const struct schema_key *key, char *buffer, size_t size)
 {
-    switch (type) {
+    size_t used;
+
+    switch (key->type) {
     case SCHEMA_PATH:
         return "a xenstore path";
     case SCHEMA_STRING:
@@ -188,7 +191,11 @@ static const char *form_of(enum schema_type type)
     case SCHEMA_RATE:
         return "bytes,microseconds";
     case SCHEMA_WORD:
-        return "one of the words that the schema lists";
+        used = (size_t)snprintf(buffer, size, "one of the words ");
+        for (const char *const *word = key->words; *word && used < size; word++)
+            used += (size_t)snprintf(buffer + used, size - used, "%s%s",
+                                     word == key->words ? "" : ", ", **word ? *word : "\"\"");
+        return buffer;
     }
     return "known";
 }
@@ -217,13 +224,21 @@ static const struct schema_key *find_key(enum schema_side side, const char *name
     return NULL;
 }
 
-static const char *value_of(const struct check *check, const char *key)
+static const struct schema_pair *find_pair(const struct check *check, const char *key)
 {
     for (unsigned i = 0; i < check->count; i++) {
         if (strcmp(check->pairs[i].key, key) == 0)
-            return check->pairs[i].value;
+            return &check->pairs[i];
     }
     return NULL;
+}
+
+/* NULL also if the value could not be read. */
+static const char *value_of(const struct check *check, const char *key)
+{
+    const struct schema_pair *pair = find_pair(check, key);
+
+    return pair ? pair->value : NULL;
 }
 
 /* A number that is there and in form, or `otherwise`. */
@@ -257,14 +272,17 @@ say(struct check *check, enum schema_severity severity, const char *format, ...)
 static void check_pair(struct check *check, enum schema_side side, const struct schema_pair *pair)
 {
     const struct schema_key *key = find_key(side, pair->key);
+    char form[160];
 
     if (!key) {
         say(check, SCHEMA_WARNING, "%.120s is not in the schema", pair->key);
         return;
     }
-    if (!schema_value_fits(key, pair->value))
+    if (!pair->value)
+        say(check, SCHEMA_VIOLATION, "%.120s is too long or holds control characters", pair->key);
+    else if (!schema_value_fits(key, pair->value))
         say(check, SCHEMA_VIOLATION, "%.120s = \"%.120s\" should be %s", pair->key, pair->value,
-            form_of(key->type));
+            form_of(key, form, sizeof form));
 }
 
 static bool must_be_there(const struct schema_key *key, uint32_t state, bool refused)
@@ -286,7 +304,7 @@ static void check_presence(struct check *check, enum schema_side side, uint32_t 
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct schema_key *key = &schema_table[i];
 
-        if (key->side != side || !must_be_there(key, state, refused) || value_of(check, key->name))
+        if (key->side != side || !must_be_there(key, state, refused) || find_pair(check, key->name))
             continue;
         if (key->tags & (SCHEMA_TAG_READY | SCHEMA_TAG_CONNECTED))
             say(check, SCHEMA_VIOLATION, "%s is missing in state %u", key->name, (unsigned)state);
@@ -301,7 +319,7 @@ static bool has(const struct check *check, const char *queue, const char *name)
     char key[64];
 
     snprintf(key, sizeof key, "%s%s", queue, name);
-    return value_of(check, key) != NULL;
+    return find_pair(check, key) != NULL;
 }
 
 static void check_queue(struct check *check, const char *queue)

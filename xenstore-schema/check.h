@@ -52,7 +52,8 @@ const struct schema_key *schema_keys(unsigned *count);
 /* Does the value have the form that the key asks for? */
 bool schema_value_fits(const struct schema_key *key, const char *value);
 
-/* A key as found below a directory: "netvf/vf". */
+/* A key as found below a directory ("netvf/vf"). A NULL value stands for one that is too long or
+ * holds control characters. */
 struct schema_pair {
     const char *key, *value;
 };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The hotplug script against libxl's contract: what it leaves in xenstore, says and returns. Xenstore
-# is a directory; xenstore-read, -write and -rm are small scripts in front of it.
+# The hotplug script against libxl's contract: what it leaves in xenstore, says and returns.
+# Xenstore is a directory; xenstore-read, -write and -rm are small scripts in front of it.
 # Usage: test_vif_script.sh [SHELL...]      default: sh, and dash and bash where they exist
 
 set -u
@@ -93,7 +93,8 @@ says()
 # The sentence went to stderr and to hotplug-error, and libxl is told by the exit status.
 failed_with()
 {
-    [ "$status" -eq 1 ] && has hotplug-status error && says "$1" && has hotplug-error "${said#vif-netvf: }"
+    [ "$status" -eq 1 ] && has hotplug-status error && says "$1" &&
+        has hotplug-error "${said#vif-netvf: }"
 }
 
 test_all()
