@@ -23,6 +23,7 @@ struct session_plan {
     uint32_t tx_ring_ref, rx_ring_ref;
     uint32_t event_channel; /* the guest's port */
     bool rx_notify;         /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
+    bool gso_tcpv4;         /* it was told that it may send TCP/IPv4 frames larger than the MTU */
     int fault_fd;           /* an eventfd of the control loop, written when the session has stopped by itself */
 };
 

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Bringing a vif's data path up and down, and its figures. What runs in between is worker.c. */
+#include "control/session.h"
+
+#include "common/counter.h"
+#include "common/log.h"
+#include "common/why.h"
+#include "control/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define SESSION_PAGES (VF_RING_PAGES + TX_HEADER_PAGES)
+
+struct session {
+    struct worker worker;
+    struct dma_page pages[SESSION_PAGES];
+    void *tx_page, *rx_page;
+    bool pages_there, peer_bound, vf_started;
+};
+
+static int map_rings(struct session *s, struct why *why)
+{
+    const struct session_plan *plan = &s->worker.plan;
+    struct port *port = plan->port;
+
+    s->tx_page = port->ops->ring_map(port, plan->tx_ring_ref);
+    s->rx_page = s->tx_page ? port->ops->ring_map(port, plan->rx_ring_ref) : NULL;
+    if (!s->rx_page)
+        return why_fail(why, "%s: cannot map the frontend's rings (references %u, %u): %s",
+                        plan->name, plan->tx_ring_ref, plan->rx_ring_ref, strerror(errno));
+    return 0;
+}
+
+static int bind_events(struct session *s, struct why *why)
+{
+    struct worker *w = &s->worker;
+    struct port *port = w->plan.port;
+
+    if (port->ops->bind_peer(port, w->plan.event_channel, &w->peer_event) < 0)
+        return why_fail(why, "%s: cannot bind the frontend's event channel %u: %s", w->plan.name,
+                        w->plan.event_channel, strerror(errno));
+    s->peer_bound = true;
+    if (port->ops->bind_msix(port, w->plan.vf->pci, 0, &w->vf_event) == 0)
+        w->interrupts = true;
+    else if (errno != ENOTTY)
+        log_warn("%s: no interrupts from VF %s (%s); polling it", w->plan.name, w->plan.vf->pci,
+                 strerror(errno));
+    return 0;
+}
+
+static void attach(struct session *s)
+{
+    struct worker *w = &s->worker;
+
+    translate_host(&w->translate, w->plan.port);
+    w->tx.port = w->plan.port;
+    w->tx.translate = w->rx.translate = &w->translate;
+    w->tx.vf = w->rx.vf = w->plan.vf;
+    w->tx.header_pages = &s->pages[VF_RING_PAGES];
+    memcpy(w->tx.mac, w->plan.mac, sizeof w->tx.mac);
+    w->tx.gso = w->plan.gso_tcpv4;
+    tx_attach(&w->tx, s->tx_page);
+    rx_attach(&w->rx, s->rx_page);
+}
+
+/* Undoes what has been done so far, in reverse order. -1: the VF is not proven quiet, and so nothing that it may
+ * still reach has been given back; the journal knows of it. */
+static int take_down(struct session *s)
+{
+    struct worker *w = &s->worker;
+    struct port *port = w->plan.port;
+    bool quiet = true;
+
+    if (w->interrupts)
+        port->ops->unbind(port, w->vf_event);
+    if (s->vf_started && w->plan.vf->ops->stop(w->plan.vf) < 0) {
+        log_error("%s: VF %s cannot be proven quiet; its pages stay pinned", w->plan.name,
+                  w->plan.vf->pci);
+        quiet = false;
+    }
+    /* Invariant 4: only now. */
+    if (s->vf_started && quiet && (tx_abandon(&w->tx) < 0 || rx_abandon(&w->rx) < 0))
+        log_error("%s: some of the guest's pages could not be released", w->plan.name);
+    if (s->peer_bound)
+        port->ops->unbind(port, w->peer_event);
+    if (s->rx_page)
+        port->ops->ring_unmap(port, s->rx_page);
+    if (s->tx_page)
+        port->ops->ring_unmap(port, s->tx_page);
+    if (s->pages_there && quiet)
+        port->ops->dma_free(port, s->pages, SESSION_PAGES);
+    if (w->wake_fd >= 0)
+        close(w->wake_fd);
+    free(s);
+    return quiet ? 0 : -1;
+}
+
+int session_start(struct session **session, const struct session_plan *plan, struct why *why)
+{
+    struct session *s = calloc(1, sizeof *s);
+    struct worker *w;
+
+    if (!s)
+        return why_fail(why, "%s: no memory", plan->name);
+    w = &s->worker;
+    w->plan = *plan;
+    w->port_before = plan->port->counters;
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->wake_fd < 0) {
+        why_fail(why, "%s: %s", plan->name, strerror(errno));
+        goto fail;
+    }
+    if (map_rings(s, why) < 0)
+        goto fail;
+    if (plan->port->ops->dma_alloc(plan->port, s->pages, SESSION_PAGES) < 0) {
+        why_fail(why, "%s: no pages for descriptor rings (raise xen-gntalloc's limit): %s",
+                 plan->name, strerror(errno));
+        goto fail;
+    }
+    s->pages_there = true;
+    if (bind_events(s, why) < 0)
+        goto fail;
+    attach(s);
+    s->vf_started = true; /* from the first register on it has to be stopped */
+    if (plan->vf->ops->start(plan->vf, s->pages, w->interrupts, why) < 0)
+        goto fail;
+    if (worker_start(w) < 0) {
+        why_fail(why, "%s: cannot start a worker: %s", plan->name, strerror(errno));
+        goto fail;
+    }
+    *session = s;
+    return 0;
+
+fail:
+    take_down(s);
+    return -1;
+}
+
+int session_stop(struct session *session)
+{
+    worker_stop(&session->worker);
+    return take_down(session);
+}
+
+enum session_state session_state(struct session *session, struct why *why)
+{
+    return worker_state(&session->worker, why);
+}
+
+bool session_interrupts(const struct session *session)
+{
+    return session->worker.interrupts;
+}
+
+void session_count(struct session *session, struct session_counters *c)
+{
+    const struct worker *w = &session->worker;
+    const struct port_counters *now = &w->plan.port->counters, *before = &w->port_before;
+    struct vf_counters wire;
+
+    w->plan.vf->ops->count(w->plan.vf, &wire);
+    *c = (struct session_counters){
+        .tx_packets = counter_read(&w->tx.counters.packets),
+        .tx_bytes = counter_read(&w->tx.counters.bytes),
+        .rx_packets = counter_read(&w->rx.counters.packets),
+        .rx_bytes = counter_read(&w->rx.counters.bytes),
+        .tx_dropped = counter_read(&w->tx.counters.dropped),
+        .tx_spoofed = counter_read(&w->tx.counters.spoofed),
+        .rx_dropped = counter_read(&w->rx.counters.dropped),
+        .tx_wire_packets = wire.tx_packets,
+        .tx_wire_bytes = wire.tx_bytes,
+        .rx_wire_packets = wire.rx_packets,
+        .rx_wire_bytes = wire.rx_bytes,
+        .payload_copies = counter_read(&w->tx.counters.payload_copies),
+        .header_copies = counter_read(&w->tx.counters.header_copies),
+        .hypercalls = counter_read(&now->hypercalls) - before->hypercalls,
+        .hypercalls_tx = counter_read(&w->hypercalls_tx),
+        .hypercalls_rx = counter_read(&w->hypercalls_rx),
+        .map_ops = counter_read(&now->map_ops) - before->map_ops,
+        .unmap_ops = counter_read(&now->unmap_ops) - before->unmap_ops,
+        .copy_ops = counter_read(&now->copy_ops) - before->copy_ops,
+        .events_sent = counter_read(&now->events_sent) - before->events_sent,
+        .events_received = counter_read(&now->events_received) - before->events_received,
+        .interrupts = counter_read(&w->interrupts_seen),
+        .doorbells = wire.doorbells,
+        .polls = counter_read(&w->polls),
+    };
+}

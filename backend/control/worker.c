@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Work while there is any; look around for a moment; then say what to be woken for, look once more, and sleep.
+ *
+ * Event channels stay masked from the moment they are taken until just before sleep (late EOI, XSA-332): a guest that
+ * kicks without end wakes us once for each sleep, never in between. */
+#include "control/worker.h"
+
+#include "common/counter.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Slots that wait before they are worth a hypercall to release, and buffers before they are worth one to pin, while
+ * there is other work. Xen flushes TLBs once per 32 unmaps. */
+#define RELEASE_BATCH 32u
+#define FILL_BATCH    32u
+/* How long to go on looking before sleep. */
+#define SPIN_NS 20000u
+/* How long to sleep at most: with frames on their way out, for which no interrupt comes; and where the VF cannot
+ * interrupt at all, soon after work and later. */
+#define SLEEP_SENDING_NS 1000000
+/* And where the frontend does not say when it has posted buffers (feature-rx-notify absent): as Linux' netback. */
+#define SLEEP_UNTOLD_NS 30000000
+#define SLEEP_POLL_NS    200000
+#define SLEEP_POLL_MAX_NS 2000000
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void fail(struct worker *w, enum session_state state, const char *what)
+{
+    uint64_t one = 1;
+
+    snprintf(w->why.text, sizeof w->why.text, "%s: %s", w->plan.name, what);
+    __atomic_store_n(&w->state, state, __ATOMIC_RELEASE);
+    if (write(w->plan.fault_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: control has not looked yet and will */
+}
+
+static int failed_call(struct worker *w, const char *guest_fault)
+{
+    if (guest_fault)
+        fail(w, SESSION_GUEST_FAULT, guest_fault);
+    else
+        fail(w, SESSION_HOST_FAULT, strerror(errno));
+    return -1;
+}
+
+static int receive(struct worker *w, bool *notify)
+{
+    uint64_t before = w->plan.port->counters.hypercalls;
+    int completed = rx_complete(&w->rx, notify);
+    int filled = completed < 0 ? -1 : rx_fill(&w->rx, FILL_BATCH);
+
+    counter_add(&w->hypercalls_rx, w->plan.port->counters.hypercalls - before);
+    if (completed < 0)
+        return failed_call(w, NULL);
+    if (filled < 0)
+        return failed_call(w, w->rx.fault);
+    return completed + filled;
+}
+
+static int send_out(struct worker *w, bool *notify)
+{
+    uint64_t before = w->plan.port->counters.hypercalls;
+    int taken = tx_take(&w->tx);
+    int completed = taken < 0 ? -1 : tx_complete(&w->tx, taken ? RELEASE_BATCH : 1, notify);
+
+    counter_add(&w->hypercalls_tx, w->plan.port->counters.hypercalls - before);
+    if (taken < 0)
+        return failed_call(w, w->tx.fault);
+    if (completed < 0)
+        return failed_call(w, NULL);
+    return taken + completed;
+}
+
+/* One round over both rings. Returns how much there was to do; -1: the session has failed. */
+static int turn(struct worker *w)
+{
+    bool notify = false;
+    int received = receive(w, &notify);
+    int sent = received < 0 ? -1 : send_out(w, &notify);
+
+    /* Also when something failed: what has been pushed has been pushed. One event for both rings. */
+    if (notify)
+        w->plan.port->ops->notify(w->plan.port, w->peer_event);
+    counter_add(&w->polls, 1);
+    return sent < 0 ? -1 : received + sent;
+}
+
+static void take_events(struct worker *w)
+{
+    struct port *port = w->plan.port;
+    uint32_t local;
+
+    while (port->ops->event_pending(port, &local) == 0) {
+        if (local == w->peer_event)
+            w->peer_pending = true;
+        if (w->interrupts && local == w->vf_event) {
+            w->vf_pending = true;
+            counter_add(&w->interrupts_seen, 1);
+        }
+    }
+}
+
+static void unmask_events(struct worker *w)
+{
+    struct port *port = w->plan.port;
+
+    if (w->peer_pending)
+        port->ops->event_unmask(port, w->peer_event);
+    if (w->vf_pending)
+        port->ops->event_unmask(port, w->vf_event);
+    w->peer_pending = w->vf_pending = false;
+}
+
+/* Nanoseconds to sleep at most, -1 for as long as it takes. */
+static int64_t longest_sleep(const struct worker *w, uint64_t idle_ns)
+{
+    int64_t longest = w->plan.rx_notify ? -1 : SLEEP_UNTOLD_NS;
+
+    if (!w->interrupts) {
+        longest = idle_ns > SLEEP_POLL_MAX_NS ? SLEEP_POLL_MAX_NS : (int64_t)idle_ns;
+        if (longest < SLEEP_POLL_NS)
+            longest = SLEEP_POLL_NS;
+    }
+    if (tx_outstanding(&w->tx) && (longest < 0 || longest > SLEEP_SENDING_NS))
+        longest = SLEEP_SENDING_NS;
+    return longest;
+}
+
+static void sleep_until_event(struct worker *w, int64_t longest)
+{
+    struct pollfd fds[2] = {
+        {.fd = w->plan.port->ops->event_fd(w->plan.port), .events = POLLIN},
+        {.fd = w->wake_fd, .events = POLLIN},
+    };
+    struct timespec limit = {longest / 1000000000, longest % 1000000000};
+
+    if (ppoll(fds, 2, longest < 0 ? NULL : &limit, NULL) > 0 && (fds[0].revents & POLLIN))
+        take_events(w);
+}
+
+/* Arms everything that can wake us, then looks once more: what came before the arming is seen now, what comes after
+ * it wakes us. Returns as turn(). */
+static int prepare_sleep(struct worker *w)
+{
+    unmask_events(w);
+    ring_ask(&w->tx.ring, 1);
+    rx_ask(&w->rx);
+    w->plan.vf->ops->arm(w->plan.vf);
+    return turn(w);
+}
+
+static void *run(void *argument)
+{
+    struct worker *w = argument;
+
+    w->last_work_ns = now_ns();
+    while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
+        uint64_t now;
+        int work = turn(w);
+
+        if (work < 0)
+            break;
+        now = now_ns();
+        if (work) {
+            w->last_work_ns = now;
+            continue;
+        }
+        if (now - w->last_work_ns < SPIN_NS)
+            continue;
+        work = prepare_sleep(w);
+        if (work < 0)
+            break;
+        if (!work)
+            sleep_until_event(w, longest_sleep(w, now - w->last_work_ns));
+    }
+    return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+    int rc = pthread_create(&worker->thread, NULL, run, worker);
+
+    if (rc)
+        errno = rc;
+    return rc ? -1 : 0;
+}
+
+void worker_stop(struct worker *worker)
+{
+    uint64_t one = 1;
+
+    __atomic_store_n(&worker->stop, true, __ATOMIC_RELEASE);
+    if (write(worker->wake_fd, &one, sizeof one) < 0)
+        return; /* cannot happen: the counter starts at 0 and is written here only */
+    pthread_join(worker->thread, NULL);
+}
+
+enum session_state worker_state(struct worker *worker, struct why *why)
+{
+    enum session_state state = __atomic_load_n(&worker->state, __ATOMIC_ACQUIRE);
+
+    if (state != SESSION_RUNNING && why)
+        *why = worker->why;
+    return state;
+}

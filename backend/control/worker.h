@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The thread that moves one vif's packets: it owns both rings, the VF's data verbs and the port from worker_start to
+ * worker_stop. The control thread talks to it by wake_fd and hears from it by plan.fault_fd. */
+#ifndef NETVF_CONTROL_WORKER_H
+#define NETVF_CONTROL_WORKER_H
+
+#include <pthread.h>
+
+#include "common/why.h"
+#include "control/session.h"
+#include "datapath/rx.h"
+#include "datapath/tx.h"
+
+struct worker {
+    struct session_plan plan;
+    struct translate translate;
+    struct tx tx;
+    struct rx rx;
+    uint32_t peer_event, vf_event; /* local ports */
+    bool interrupts;               /* vf_event is bound; else the VF is polled */
+    int wake_fd;
+
+    pthread_t thread;
+    bool stop;                /* set by control */
+    enum session_state state; /* set by the worker, once */
+    struct why why;           /* valid when state is not SESSION_RUNNING */
+
+    bool peer_pending, vf_pending; /* events taken and not unmasked yet */
+    uint64_t last_work_ns;
+
+    struct port_counters port_before; /* the port is older than the session */
+    uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls;
+};
+
+int worker_start(struct worker *worker);
+void worker_stop(struct worker *worker);
+enum session_state worker_state(struct worker *worker, struct why *why);
+
+#endif

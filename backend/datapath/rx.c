@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "datapath/rx.h"
+
+#include "common/counter.h"
+#include "datapath/headers.h"
+
+#include <string.h>
+#include <xen/io/netif.h>
+
+/* With fewer buffers than this the VF is fed at once, whatever the batch. */
+#define RX_LOW 64u
+
+void rx_attach(struct rx *rx, void *page)
+{
+    ring_attach(&rx->ring, page, sizeof(netif_rx_request_t) / sizeof(uint32_t));
+}
+
+static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot,
+                         struct grant_pin *pin)
+{
+    union {
+        uint32_t words[2];
+        netif_rx_request_t request;
+    } raw;
+
+    ring_copy(&rx->ring, index, raw.words);
+    *slot = (struct rx_slot){.id = raw.request.id};
+    *pin = (struct grant_pin){.gref = raw.request.gref};
+}
+
+int rx_fill(struct rx *rx, unsigned least)
+{
+    uint64_t dma[RX_BATCH];
+    unsigned room, count, good = 0;
+    int waiting = ring_waiting(&rx->ring);
+
+    if (waiting < 0) {
+        rx->fault = "its rx ring claims more requests than it has slots";
+        return -1;
+    }
+    room = rx->vf->ops->rx_room(rx->vf);
+    count = (unsigned)waiting < room ? (unsigned)waiting : room;
+    if (!count || (count < least && rx->posted >= RX_LOW))
+        return 0;
+    if (count > RX_BATCH)
+        count = RX_BATCH;
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t index = rx->ring.req_cons + i;
+
+        read_request(rx, index, &rx->slots[index % RING_SLOTS], &rx->pins[i]);
+    }
+    if (rx->translate->ops->acquire(rx->translate, rx->pins, count) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct rx_slot *slot = &rx->slots[rx->ring.req_cons++ % RING_SLOTS];
+
+        slot->pin = rx->pins[i];
+        slot->posted = !slot->pin.status;
+        if (slot->posted)
+            dma[good++] = translate_address(&slot->pin, 0, VF_RX_BUFFER);
+    }
+    rx->vf->ops->rx_post(rx->vf, dma, good);
+    rx->posted += good;
+    return (int)count;
+}
+
+/* Field by field, and nothing but the response's own bytes (XSA-216). */
+static void respond(struct rx *rx, uint16_t id, uint16_t flags, int16_t status)
+{
+    volatile uint32_t *slot = ring_slot(&rx->ring, rx->ring.rsp_prod++);
+
+    shm_write32(&slot[0], id); /* and offset 0: the VF writes from the page's start */
+    shm_write32(&slot[1], flags | (uint32_t)(uint16_t)status << 16);
+}
+
+static void answer(struct rx *rx, const struct rx_slot *slot, const struct vf_received *received)
+{
+    uint16_t flags = 0;
+
+    if (!slot->posted || received->error) {
+        counter_add(&rx->counters.dropped, 1);
+        respond(rx, slot->id, 0, NETIF_RSP_ERROR);
+        return;
+    }
+    if (received->csum_ok)
+        flags |= NETRXF_data_validated;
+    if (received->last)
+        counter_add(&rx->counters.packets, 1);
+    else
+        flags |= NETRXF_more_data;
+    counter_add(&rx->counters.bytes, received->length);
+    respond(rx, slot->id, flags, (int16_t)received->length);
+}
+
+/* How many slots from the oldest on can be answered with `filled` buffers back from the VF: these, and the bad ones
+ * among and behind them. */
+static unsigned answerable(const struct rx *rx, unsigned filled)
+{
+    unsigned outstanding = rx->ring.req_cons - rx->ring.rsp_prod;
+    unsigned count = 0;
+
+    for (; count < outstanding; count++) {
+        const struct rx_slot *slot = &rx->slots[(rx->ring.rsp_prod + count) % RING_SLOTS];
+
+        if (slot->posted && !filled)
+            break;
+        filled -= slot->posted;
+    }
+    return count;
+}
+
+int rx_complete(struct rx *rx, bool *notify)
+{
+    unsigned filled = rx->vf->ops->rx_reap(rx->vf, rx->received, RX_BATCH);
+    unsigned count = answerable(rx, filled);
+    unsigned pins = 0, next = 0;
+
+    if (!count)
+        return 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct rx_slot *slot = &rx->slots[(rx->ring.rsp_prod + i) % RING_SLOTS];
+
+        if (slot->posted)
+            rx->pins[pins++] = slot->pin;
+    }
+    rx->posted -= pins;
+    /* Invariant 2: released in Xen, and only then answered. */
+    if (pins && rx->translate->ops->release(rx->translate, rx->pins, pins) < 0) {
+        rx->ring.rsp_prod += count; /* what could be released was; rx_abandon must not try again */
+        return -1;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const struct rx_slot *slot = &rx->slots[rx->ring.rsp_prod % RING_SLOTS];
+
+        answer(rx, slot, &rx->received[next]);
+        next += slot->posted;
+    }
+    *notify |= ring_push(&rx->ring);
+    return (int)count;
+}
+
+void rx_ask(struct rx *rx)
+{
+    unsigned spare = rx->posted > RX_LOW ? rx->posted - RX_LOW : 0;
+
+    ring_ask(&rx->ring, spare < RX_LOW ? spare + 1 : RX_LOW);
+}
+
+int rx_abandon(struct rx *rx)
+{
+    int rc = 0;
+
+    while (rx->ring.rsp_prod != rx->ring.req_cons) {
+        unsigned pins = 0;
+
+        for (; rx->ring.rsp_prod != rx->ring.req_cons && pins < RX_BATCH; rx->ring.rsp_prod++) {
+            const struct rx_slot *slot = &rx->slots[rx->ring.rsp_prod % RING_SLOTS];
+
+            if (slot->posted)
+                rx->pins[pins++] = slot->pin;
+        }
+        if (pins && rx->translate->ops->release(rx->translate, rx->pins, pins) < 0)
+            rc = -1;
+    }
+    return rc;
+}

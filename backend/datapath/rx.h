@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The receive side of a vif: the guest's buffers into the VF's ring, responses when the VF has filled them.
+ *
+ * Order is everything here: a frontend takes the n-th response for its n-th buffer, whatever the ids say, and the VF
+ * fills buffers in the order posted. So the netif ring, `slots` and the VF's ring are three views of one queue, and
+ * nothing may be put in between (no extra info slots, no frame held back). */
+#ifndef NETVF_DATAPATH_RX_H
+#define NETVF_DATAPATH_RX_H
+
+#include "datapath/ring.h"
+#include "translate/translate.h"
+#include "vf/vf.h"
+#include "xen/port.h"
+
+/* Most buffers handled in one go. */
+#define RX_BATCH 128u
+
+struct rx_counters {
+    uint64_t packets, bytes;
+    uint64_t dropped; /* frames answered with an error */
+};
+
+/* One buffer of the guest that is not answered yet, at its index in the ring. */
+struct rx_slot {
+    struct grant_pin pin;
+    uint16_t id;
+    bool posted; /* pinned and with the VF; else its reference was bad */
+};
+
+struct rx {
+    struct ring ring;
+    struct translate *translate;
+    struct vf *vf;
+    const char *fault;
+    struct rx_slot slots[RING_SLOTS];
+    unsigned posted; /* buffers that the VF has */
+    struct grant_pin pins[RX_BATCH];
+    struct vf_received received[RX_BATCH];
+    struct rx_counters counters;
+};
+
+void rx_attach(struct rx *rx, void *page);
+
+/* Gives the VF the buffers that wait, if there are at least `least` or the VF has few left. Returns how many it took;
+ * -1: guest fault (rx->fault says how) or host fault (errno, rx->fault NULL). */
+int rx_fill(struct rx *rx, unsigned least);
+
+/* Answers the buffers that the VF has filled. Returns how many; -1/errno on a host fault. Sets *notify when the guest
+ * wants an event. */
+int rx_complete(struct rx *rx, bool *notify);
+
+/* Asks the frontend for an event before the VF runs out of buffers, not for each. */
+void rx_ask(struct rx *rx);
+
+/* Releases every page, unanswered. Only when the VF is proven quiet. */
+int rx_abandon(struct rx *rx);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* A batch goes through five steps, each over all of its frames: take the slots, copy the headers, look at them, pin
+ * the payload's pages, write descriptors. So a batch costs one hypercall for its headers and one for its pages. */
+#include "datapath/tx.h"
+
+#include "common/counter.h"
+#include "datapath/tx_slots.h"
+
+#include <assert.h>
+#include <string.h>
+#include <xen/io/netif.h>
+
+/* A context, and the header copy's own segment. */
+#define EXTRA_DESCRIPTORS 2u
+
+void tx_attach(struct tx *tx, void *page)
+{
+    ring_attach(&tx->ring, page, sizeof(netif_tx_request_t) / sizeof(uint32_t));
+}
+
+static void set_header_buffer(struct tx *tx, struct tx_work *work, uint32_t frame)
+{
+    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM;
+    const struct dma_page *page = &tx->header_pages[at / GUEST_PAGE];
+
+    work->header = (uint8_t *)page->va + at % GUEST_PAGE;
+    work->header_dma = page->dma + at % GUEST_PAGE;
+}
+
+/* Step 1. Frames into tx->work, their parts into tx->pieces. Returns how many. */
+static int take_slots(struct tx *tx)
+{
+    unsigned room = tx->vf->ops->tx_room(tx->vf);
+    unsigned count = 0, pieces = 0;
+    int waiting = ring_waiting(&tx->ring);
+
+    if (waiting < 0) {
+        tx->fault = "its tx ring claims more requests than it has slots";
+        return -1;
+    }
+    while (waiting && count < TX_BATCH && room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS &&
+           pieces + TX_SLOTS_MAX <= PORT_BATCH_MAX) {
+        struct tx_work *work = &tx->work[count];
+        int slots;
+
+        memset(work, 0, sizeof *work);
+        work->first_piece = (uint16_t)pieces;
+        slots = tx_read_frame(tx, (unsigned)waiting, work);
+        if (slots < 0)
+            return -1;
+        work->frame = &tx->frames[tx->frame_tail % RING_SLOTS];
+        *work->frame = (struct tx_frame){.slots = (uint16_t)slots};
+        set_header_buffer(tx, work, tx->frame_tail);
+        tx->frame_tail++;
+        tx->ring.req_cons += (uint32_t)slots;
+        waiting -= slots;
+        pieces += work->pieces;
+        room -= work->pieces + EXTRA_DESCRIPTORS;
+        count++;
+    }
+    return (int)count;
+}
+
+/* Step 2. The first bytes of each frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all
+ * headers in its first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). */
+static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
+{
+    work->first_copy = (uint16_t)at;
+    for (unsigned p = 0; p < work->pieces && work->copied < HEADER_COPY; p++) {
+        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
+        uint16_t length = piece->length;
+
+        if (length > HEADER_COPY - work->copied)
+            length = (uint16_t)(HEADER_COPY - work->copied);
+        tx->copies[at++] = (struct grant_copy){
+            .to = work->header_dma + work->copied,
+            .gref = piece->gref,
+            .offset = piece->offset,
+            .length = length,
+        };
+        work->copied = (uint16_t)(work->copied + length);
+    }
+    work->copies = (uint16_t)(at - work->first_copy);
+    return at;
+}
+
+static int copy_headers(struct tx *tx, unsigned count)
+{
+    unsigned copies = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (!tx->work[i].drop)
+            copies = add_copies(tx, &tx->work[i], copies);
+    if (!copies)
+        return 0;
+    if (tx->port->ops->copy(tx->port, tx->copies, copies) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct tx_work *work = &tx->work[i];
+
+        for (unsigned c = 0; c < work->copies; c++)
+            if (tx->copies[work->first_copy + c].status)
+                work->drop = true; /* XSA-367: each status counts, not only the call's */
+        counter_add(&tx->counters.header_copies, work->copies);
+    }
+    return 0;
+}
+
+/* Step 3. From here on only the private copy of the headers counts: it is also what the VF will read. */
+static bool refuse(struct tx *tx, struct tx_work *work)
+{
+    struct headers *headers = &work->headers;
+    uint32_t limit;
+
+    if (memcmp(work->header + 6, tx->mac, 6) != 0) {
+        counter_add(&tx->counters.spoofed, 1);
+        return true;
+    }
+    headers_read(work->header, work->copied, headers);
+    limit = TX_FRAME_MAX + (headers->vlan ? 4u : 0u);
+    if (work->mss)
+        return headers->l4 != VF_L4_TCP || !headers->ipv4 || work->mss < TX_MSS_MIN ||
+               work->mss + (uint32_t)headers->length > limit || work->total <= headers->length;
+    return work->total > limit || (work->blank && headers->l4 == VF_L4_NONE);
+}
+
+static void look_at_headers(struct tx *tx, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct tx_work *work = &tx->work[i];
+
+        work->drop = work->drop || refuse(tx, work);
+        if (work->drop)
+            continue;
+        if (work->mss)
+            headers_prepare_tso(work->header, &work->headers);
+        if (work->total > HEADER_COPY) {
+            work->sent_from_copy = work->headers.length;
+            continue;
+        }
+        /* All of it is in the copy by now: pinning its pages would cost more and change nothing. */
+        work->sent_from_copy = (uint16_t)work->total;
+        if (work->total > work->headers.length)
+            counter_add(&tx->counters.payload_copies, 1);
+    }
+}
+
+/* Cuts what is sent from the copy off the frame's parts. */
+static void skip_copied(struct tx *tx, struct tx_work *work)
+{
+    unsigned skip = work->sent_from_copy;
+
+    while (skip && work->pieces) {
+        struct tx_piece *piece = &tx->pieces[work->first_piece];
+
+        if (skip < piece->length) {
+            piece->offset = (uint16_t)(piece->offset + skip);
+            piece->length = (uint16_t)(piece->length - skip);
+            return;
+        }
+        skip -= piece->length;
+        work->first_piece++;
+        work->pieces--;
+    }
+}
+
+/* Step 4. */
+static int pin_payload(struct tx *tx, unsigned count)
+{
+    unsigned pins = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct tx_work *work = &tx->work[i];
+
+        if (work->drop)
+            continue;
+        skip_copied(tx, work);
+        for (unsigned p = 0; p < work->pieces; p++) {
+            const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
+
+            tx->pin_slots[pins] = piece->slot;
+            tx->pins[pins++] = (struct grant_pin){.gref = piece->gref, .readonly = true};
+        }
+    }
+    if (!pins)
+        return 0;
+    if (tx->translate->ops->acquire(tx->translate, tx->pins, pins) < 0)
+        return -1;
+    for (unsigned i = 0; i < pins; i++) {
+        struct tx_slot *slot = &tx->slots[tx->pin_slots[i] % RING_SLOTS];
+
+        slot->pin = tx->pins[i];
+        slot->pinned = !tx->pins[i].status;
+    }
+    return 0;
+}
+
+static bool all_pinned(const struct tx *tx, const struct tx_work *work)
+{
+    for (unsigned p = 0; p < work->pieces; p++)
+        if (!tx->slots[tx->pieces[work->first_piece + p].slot % RING_SLOTS].pinned)
+            return false;
+    return true;
+}
+
+/* Step 5. */
+static void post(struct tx *tx, struct tx_work *work)
+{
+    struct vf_segment segments[TX_SLOTS_MAX + 1];
+    struct vf_offload offload = {
+        .l4 = work->headers.l4,
+        .ipv4 = work->headers.ipv4,
+        .csum = true,
+        .mss = work->mss,
+        .mac_len = work->headers.mac_len,
+        .ip_len = work->headers.ip_len,
+        .l4_len = work->headers.l4_len,
+    };
+    unsigned count = 0;
+
+    segments[count++] = (struct vf_segment){work->header_dma, work->sent_from_copy};
+    for (unsigned p = 0; p < work->pieces; p++) {
+        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
+        const struct tx_slot *slot = &tx->slots[piece->slot % RING_SLOTS];
+
+        segments[count++] = (struct vf_segment){
+            translate_address(&slot->pin, piece->offset, piece->length), piece->length};
+    }
+    tx->vf->ops->tx_post(tx->vf, segments, count, work->blank || work->mss ? &offload : NULL);
+    work->frame->posted = work->frame->ok = true;
+    counter_add(&tx->counters.packets, 1);
+    counter_add(&tx->counters.bytes, work->total);
+}
+
+int tx_take(struct tx *tx)
+{
+    int count = take_slots(tx);
+    bool posted = false;
+
+    if (count <= 0)
+        return count;
+    if (copy_headers(tx, (unsigned)count) < 0)
+        return -1;
+    look_at_headers(tx, (unsigned)count);
+    if (pin_payload(tx, (unsigned)count) < 0)
+        return -1;
+    for (unsigned i = 0; i < (unsigned)count; i++) {
+        struct tx_work *work = &tx->work[i];
+
+        if (work->drop || !all_pinned(tx, work)) {
+            counter_add(&tx->counters.dropped, 1);
+            continue;
+        }
+        post(tx, work);
+        posted = true;
+    }
+    if (posted)
+        tx->vf->ops->tx_doorbell(tx->vf);
+    return count;
+}
+
+/* How many slots, from the oldest on, belong to frames that are finished; and how many frames that is. */
+static unsigned finished(const struct tx *tx, unsigned *frames)
+{
+    uint32_t done = tx->done, at = tx->frame_head;
+    unsigned slots = 0;
+
+    for (; at != tx->frame_tail; at++) {
+        const struct tx_frame *frame = &tx->frames[at % RING_SLOTS];
+
+        if (frame->posted && !done)
+            break;
+        done -= frame->posted;
+        slots += frame->slots;
+    }
+    *frames = at - tx->frame_head;
+    return slots;
+}
+
+/* Gives back the pages of `count` slots from the oldest on. */
+static int release(struct tx *tx, unsigned count)
+{
+    unsigned pins = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct tx_slot *slot = &tx->slots[(tx->ring.rsp_prod + i) % RING_SLOTS];
+
+        if (slot->pinned)
+            tx->pins[pins++] = slot->pin;
+        slot->pinned = false;
+    }
+    return pins ? tx->translate->ops->release(tx->translate, tx->pins, pins) : 0;
+}
+
+/* Field by field, and nothing but the response's own bytes (XSA-216). */
+static void respond(struct tx *tx, const struct tx_slot *slot, bool ok)
+{
+    int16_t status = slot->extra ? NETIF_RSP_NULL : ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+
+    shm_write32(ring_slot(&tx->ring, tx->ring.rsp_prod++),
+                slot->id | (uint32_t)(uint16_t)status << 16);
+}
+
+int tx_complete(struct tx *tx, unsigned least, bool *notify)
+{
+    unsigned frames, slots;
+
+    tx->done += tx->vf->ops->tx_reap(tx->vf);
+    slots = finished(tx, &frames);
+    if (!slots || slots < least)
+        return 0;
+    /* Invariant 2: released in Xen, and only then answered. */
+    if (release(tx, slots) < 0)
+        return -1;
+    for (; frames; frames--, tx->frame_head++) {
+        const struct tx_frame *frame = &tx->frames[tx->frame_head % RING_SLOTS];
+
+        tx->done -= frame->posted;
+        for (unsigned i = 0; i < frame->slots; i++)
+            respond(tx, &tx->slots[tx->ring.rsp_prod % RING_SLOTS], frame->ok);
+    }
+    *notify |= ring_push(&tx->ring);
+    return (int)slots;
+}
+
+int tx_abandon(struct tx *tx)
+{
+    unsigned outstanding = tx->ring.req_cons - tx->ring.rsp_prod;
+
+    assert(outstanding <= RING_SLOTS);
+    return release(tx, outstanding);
+}

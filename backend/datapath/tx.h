@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* The send side of a vif: slots of the netif tx ring in, descriptors out, responses when the VF is done.
+ *
+ * Pure: it meets the world only through the port (header copies), the translation and the VF. One worker owns it. */
+#ifndef NETVF_DATAPATH_TX_H
+#define NETVF_DATAPATH_TX_H
+
+#include "datapath/headers.h"
+#include "datapath/ring.h"
+#include "translate/translate.h"
+#include "vf/vf.h"
+#include "xen/port.h"
+
+/* Most slots of one frame that a frontend may send without asking (XEN_NETIF_NR_SLOTS_MIN), and where a chain is no
+ * longer a mistake but an attack: as in Linux' netback. */
+#define TX_SLOTS_MAX   18u
+#define TX_SLOTS_FATAL 20u
+/* Most frames of one batch, and longest frame on the wire without its VLAN tag and CRC. */
+#define TX_BATCH       64u
+#define TX_FRAME_MAX   1514u
+/* Each frame in flight has its header copy in a buffer of its own. */
+#define TX_HEADER_ROOM  256u
+#define TX_HEADER_PAGES (RING_SLOTS * TX_HEADER_ROOM / 4096u)
+
+struct tx_counters {
+    uint64_t packets, bytes;
+    uint64_t dropped, spoofed;
+    uint64_t header_copies, payload_copies;
+};
+
+/* One request that is not answered yet, at its index in the ring. */
+struct tx_slot {
+    struct grant_pin pin;
+    uint16_t id;
+    bool extra;  /* no data: its response is NETIF_RSP_NULL */
+    bool pinned;
+};
+
+/* One frame that is not answered yet. */
+struct tx_frame {
+    uint16_t slots;
+    bool posted; /* given to the VF: answered when the VF is done; else at once */
+    bool ok;
+};
+
+/* A part of a frame in one guest page. */
+struct tx_piece {
+    uint32_t slot; /* ring index */
+    uint32_t gref;
+    uint16_t offset, length;
+};
+
+/* A frame of the batch in hand. */
+struct tx_work {
+    struct tx_frame *frame;
+    uint64_t header_dma;
+    uint8_t *header;
+    uint16_t first_piece, pieces; /* in tx->pieces */
+    uint16_t first_copy, copies;  /* in tx->copies */
+    uint32_t total;
+    uint16_t mss;
+    bool blank;    /* checksum left to us */
+    bool drop;
+    uint16_t copied; /* bytes of it that are in the header copy */
+    uint16_t sent_from_copy;
+    struct headers headers;
+};
+
+struct tx {
+    struct ring ring;
+    struct port *port;
+    struct translate *translate;
+    struct vf *vf;
+    const struct dma_page *header_pages; /* TX_HEADER_PAGES */
+    uint8_t mac[6];
+    bool gso; /* feature-gso-tcpv4 was offered */
+    const char *fault; /* how the guest broke the protocol: nothing more is taken from it */
+
+    struct tx_slot slots[RING_SLOTS];
+    struct tx_frame frames[RING_SLOTS];
+    uint32_t frame_head, frame_tail;
+    uint32_t done; /* frames that the VF has finished and that are not answered yet */
+
+    struct tx_work work[TX_BATCH];
+    struct tx_piece pieces[PORT_BATCH_MAX];
+    struct grant_copy copies[PORT_BATCH_MAX];
+    struct grant_pin pins[PORT_BATCH_MAX];
+    uint32_t pin_slots[PORT_BATCH_MAX];
+
+    struct tx_counters counters;
+};
+
+/* `page`: the mapped tx ring. Everything else of `tx` that is borrowed must be set before. */
+void tx_attach(struct tx *tx, void *page);
+
+/* Takes what waits, up to one batch, and gives it to the VF. Returns the number of frames taken; -1: guest fault
+ * (tx->fault says how) or host fault (errno, tx->fault NULL). */
+int tx_take(struct tx *tx);
+
+/* Answers what the VF is done with, if that is at least `least` slots. Returns the number of slots answered; -1/errno
+ * on a host fault: a page could not be released. Sets *notify when the guest wants an event. */
+int tx_complete(struct tx *tx, unsigned least, bool *notify);
+
+/* Frames that the VF has not finished, or that are not answered. */
+static inline unsigned tx_outstanding(const struct tx *tx)
+{
+    return tx->frame_tail - tx->frame_head;
+}
+
+/* Releases every page, unanswered. Only when the VF is proven quiet. -1/errno as above. */
+int tx_abandon(struct tx *tx);
+
+#endif

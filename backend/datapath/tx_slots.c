@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "datapath/tx_slots.h"
+
+#include <string.h>
+#include <xen/io/netif.h>
+
+union raw_slot {
+    uint32_t words[3];
+    netif_tx_request_t request;
+    netif_extra_info_t extra;
+};
+
+static int fault(struct tx *tx, const char *how)
+{
+    tx->fault = how;
+    return -1;
+}
+
+static void copy_slot(struct tx *tx, uint32_t index, union raw_slot *raw)
+{
+    ring_copy(&tx->ring, index, raw->words);
+}
+
+/* Extras follow the first slot. Returns how many there are. */
+static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
+{
+    union raw_slot raw;
+    unsigned count = 0;
+
+    do {
+        if (1 + count >= waiting)
+            return fault(tx, "a tx frame promises an extra slot that is not there");
+        copy_slot(tx, tx->ring.req_cons + 1 + count, &raw);
+        tx->slots[(tx->ring.req_cons + 1 + count) % RING_SLOTS] = (struct tx_slot){.extra = true};
+        count++;
+        if (raw.extra.type == XEN_NETIF_EXTRA_TYPE_NONE ||
+            raw.extra.type >= XEN_NETIF_EXTRA_TYPE_MAX)
+            return fault(tx, "an extra slot on the tx ring has no known type");
+        if (raw.extra.type != XEN_NETIF_EXTRA_TYPE_GSO || !tx->gso) {
+            work->drop = true; /* nothing that was offered */
+            continue;
+        }
+        if (raw.extra.u.gso.type != XEN_NETIF_GSO_TYPE_TCPV4 || !raw.extra.u.gso.size)
+            return fault(tx, "a GSO slot on the tx ring is of a type or size that was not offered");
+        work->mss = raw.extra.u.gso.size;
+    } while (raw.extra.flags & XEN_NETIF_EXTRA_FLAG_MORE);
+    return (int)count;
+}
+
+static void add_piece(struct tx *tx, struct tx_work *work, uint32_t slot,
+                      const netif_tx_request_t *request, uint16_t size)
+{
+    if (!size || work->drop) /* XSA-448: empty parts are legal, and no descriptors */
+        return;
+    tx->pieces[work->first_piece + work->pieces++] = (struct tx_piece){
+        .slot = slot,
+        .gref = request->gref,
+        .offset = request->offset,
+        .length = size,
+    };
+}
+
+/* The slots after the first and its extras. `left` is what remains of the frame's size, at the end the first part's.
+ * Returns how many there are. */
+static int read_rest(struct tx *tx, unsigned waiting, unsigned taken, struct tx_work *work,
+                     uint16_t *left)
+{
+    union raw_slot raw;
+    unsigned count = 0;
+
+    do {
+        uint32_t index = tx->ring.req_cons + taken + count;
+
+        if (taken + count >= waiting)
+            return fault(tx, "a tx frame promises more slots than there are");
+        if (1 + count >= TX_SLOTS_FATAL)
+            return fault(tx, "a tx frame has far more slots than any frontend may send");
+        copy_slot(tx, index, &raw);
+        tx->slots[index % RING_SLOTS] = (struct tx_slot){.id = raw.request.id};
+        count++;
+        if (raw.request.offset > GUEST_PAGE || raw.request.size > GUEST_PAGE - raw.request.offset)
+            return fault(tx, "a part of a tx frame crosses the end of its page");
+        /* Honest but buggy guests overflow a frame's 16-bit size: the frame is lost, the vif is not. */
+        if (count >= TX_SLOTS_MAX || raw.request.size > *left)
+            work->drop = true;
+        else
+            *left = (uint16_t)(*left - raw.request.size);
+        add_piece(tx, work, index, &raw.request, raw.request.size);
+    } while (raw.request.flags & NETTXF_more_data);
+    return (int)count;
+}
+
+int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
+{
+    uint32_t first_index = tx->ring.req_cons;
+    union raw_slot first;
+    unsigned slots = 1;
+    uint16_t left;
+    int more;
+
+    copy_slot(tx, first_index, &first);
+    tx->slots[first_index % RING_SLOTS] = (struct tx_slot){.id = first.request.id};
+    work->total = left = first.request.size;
+    work->blank = first.request.flags & NETTXF_csum_blank;
+    if (first.request.flags & NETTXF_extra_info) {
+        more = read_extras(tx, waiting, work);
+        if (more < 0)
+            return -1;
+        slots += (unsigned)more;
+    }
+    /* The first part's size is known only after all others: its piece is kept free until then. */
+    work->pieces = 1;
+    if (first.request.flags & NETTXF_more_data) {
+        more = read_rest(tx, waiting, slots, work, &left);
+        if (more < 0)
+            return -1;
+        slots += (unsigned)more;
+    }
+    if (first.request.offset > GUEST_PAGE || left > GUEST_PAGE - first.request.offset) {
+        if (!work->drop)
+            return fault(tx, "the first part of a tx frame crosses the end of its page");
+    }
+    if (left < ETH_HEADER)
+        work->drop = true;
+    tx->pieces[work->first_piece] = (struct tx_piece){
+        .slot = first_index,
+        .gref = first.request.gref,
+        .offset = first.request.offset,
+        .length = left,
+    };
+    if (work->drop)
+        work->pieces = 0;
+    return (int)slots;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Translation `host`: GNTTABOP_map_grant_ref with GNTMAP_device_map only. The pin's address is the page's machine
+ * address, which is what a VF of dom0 uses with or without dom0-iommu=strict (in strict mode Xen enters it into
+ * dom0's IOMMU table, read-only for a read-only pin, and removes it with the unmap). */
+#include "translate/translate.h"
+
+static int host_acquire(struct translate *translate, struct grant_pin *pins, unsigned count)
+{
+    return translate->port->ops->pin(translate->port, pins, count);
+}
+
+static int host_release(struct translate *translate, struct grant_pin *pins, unsigned count)
+{
+    return translate->port->ops->unpin(translate->port, pins, count);
+}
+
+static const struct translate_ops host_ops = {
+    .name = "host",
+    .acquire = host_acquire,
+    .release = host_release,
+};
+
+void translate_host(struct translate *translate, struct port *port)
+{
+    translate->ops = &host_ops;
+    translate->port = port;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* From a guest's grant reference to the address that a VF must use, and back.
+ *
+ * One implementation for each way (docs/architecture.md, "Translation"); `host` is in grant_map.c. Batches only: a
+ * hypercall costs the same for one page as for a hundred. */
+#ifndef NETVF_TRANSLATE_TRANSLATE_H
+#define NETVF_TRANSLATE_TRANSLATE_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "xen/port.h"
+
+#define GUEST_PAGE 4096u
+
+struct translate;
+
+struct translate_ops {
+    const char *name; /* as it stands in netvf/translation */
+    /* At most PORT_BATCH_MAX pins. acquire: each pin's status says whether the guest's reference was good; -1/errno
+     * if the whole batch failed (then no pin is held). release: -1/errno if any page is still held: then no response
+     * may be given for the batch. */
+    int (*acquire)(struct translate *translate, struct grant_pin *pins, unsigned count);
+    int (*release)(struct translate *translate, struct grant_pin *pins, unsigned count);
+};
+
+struct translate {
+    const struct translate_ops *ops;
+    struct port *port;
+};
+
+/* Machine addresses by device-only grant maps: always possible in a PV dom0. */
+void translate_host(struct translate *translate, struct port *port);
+
+/* The one place where an address for a descriptor is formed (invariant 1): inside one page, which is pinned. */
+static inline uint64_t translate_address(const struct grant_pin *pin, uint32_t offset,
+                                         uint32_t length)
+{
+    assert(!pin->status && length && offset <= GUEST_PAGE && length <= GUEST_PAGE - offset);
+    return pin->dma + offset;
+}
+
+#endif
