@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The tool's end of netvfd's control socket: one line of JSON asks, one document answers. */
+#ifndef NETVF_DOM0_TOOLS_CLIENT_H
+#define NETVF_DOM0_TOOLS_CLIENT_H
+
+#include <jansson.h>
+
+struct why;
+
+/* Asks the daemon that listens at `socket`, for at most three seconds. Returns the answer, which is
+ * the caller's to json_decref. NULL and a sentence in `why` if there is none, or if the daemon
+ * answered with an error. `request` stays the caller's. */
+json_t *client_call(const char *socket, const json_t *request, struct why *why);
+
+/* A member that is a string; NULL if it is not there or is something else. */
+const char *client_text(const json_t *object, const char *key);
+/* A member that is a number; 0 if it is not there or is something else. */
+long long client_number(const json_t *object, const char *key);
+
+/* The document as --json prints it. */
+void client_print(const json_t *answer);
+
+#endif

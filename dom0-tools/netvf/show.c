@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* netvf show: vifs in full, with their counters. */
+#include <string.h>
+
+#include "dom0-tools/netvf/client.h"
+#include "dom0-tools/netvf/domain.h"
+#include "dom0-tools/netvf/netvf.h"
+#include "dom0-tools/netvf/table.h"
+
+/* The counters of struct session_counters in the order shown. A counter that is not here is shown
+ * under its own name: a newer daemon may count more. */
+static const struct {
+    const char *key, *label, *unit;
+} counters[] = {
+    {"tx_packets", "sent by the guest", "packets"},
+    {"tx_bytes", "", "bytes"},
+    {"rx_packets", "received by the guest", "packets"},
+    {"rx_bytes", "", "bytes"},
+    {"tx_dropped", "send refused, malformed", "packets"},
+    {"tx_spoofed", "send refused, foreign MAC", "packets"},
+    {"rx_dropped", "receive dropped", "packets"},
+    {"tx_wire_packets", "VF out", "packets"},
+    {"tx_wire_bytes", "", "bytes"},
+    {"rx_wire_packets", "VF in", "packets"},
+    {"rx_wire_bytes", "", "bytes"},
+    {"payload_copies", "payload copied", "packets"},
+    {"header_copies", "headers copied", "packets"},
+    {"hypercalls", "hypercalls", "calls"},
+    {"hypercalls_tx", "  for sending", "calls"},
+    {"hypercalls_rx", "  for receiving", "calls"},
+    {"map_ops", "grants mapped", "pages"},
+    {"unmap_ops", "grants unmapped", "pages"},
+    {"copy_ops", "grant copies", "operations"},
+    {"events_sent", "events to the guest", "events"},
+    {"events_received", "events from the guest", "events"},
+    {"interrupts", "VF interrupts", "interrupts"},
+    {"doorbells", "VF doorbells", "writes"},
+    {"polls", "polls", "rounds"},
+};
+#define COUNTER_COUNT (sizeof counters / sizeof counters[0])
+
+static bool is_labelled(const char *key)
+{
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        if (strcmp(counters[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_counters(json_t *values)
+{
+    struct table *table = table_new("lrl");
+    const char *key;
+    json_t *value;
+
+    for (size_t i = 0; i < COUNTER_COUNT; i++) {
+        value = json_object_get(values, counters[i].key);
+        if (!value)
+            continue;
+        table_cell(table, counters[i].label);
+        table_printf(table, "%lld", (long long)json_integer_value(value));
+        table_cell(table, counters[i].unit);
+    }
+    json_object_foreach(values, key, value)
+    {
+        if (is_labelled(key))
+            continue;
+        table_cell(table, key);
+        table_printf(table, "%lld", (long long)json_integer_value(value));
+        table_cell(table, "");
+    }
+    table_print(table, stdout, 2);
+    table_free(table);
+}
+
+static void print_vif(json_t *vif)
+{
+    static const char *const fields[] = {"state", "error",       "mac",       "pf",
+                                         "vf",    "translation", "interrupts"};
+    const char *name = client_text(vif, "name");
+    const json_t *link = json_object_get(vif, "link");
+    struct table *table = table_new("ll");
+
+    printf("vif %lld/%lld%s%s\n", client_number(vif, "dom"), client_number(vif, "devid"),
+           name ? "  " : "", name ? name : "");
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        /* No error is no news; every other gap is worth a dash. */
+        if (strcmp(fields[i], "error") == 0 && !client_text(vif, fields[i]))
+            continue;
+        table_cell(table, fields[i]);
+        table_cell(table, client_text(vif, fields[i]));
+    }
+    table_cell(table, "link");
+    table_cell(table, json_is_true(link) ? "up" : "down");
+    table_print(table, stdout, 2);
+    table_free(table);
+    putchar('\n');
+    print_counters(json_object_get(vif, "counters"));
+}
+
+static void add_names(json_t *vifs)
+{
+    struct store *store = store_open(NULL);
+    json_t *vif;
+    size_t i;
+
+    json_array_foreach(vifs, i, vif)
+        domain_add_name(store, vif, (uint32_t)client_number(vif, "dom"));
+    if (store)
+        store_close(store);
+}
+
+/* {"call":"show"} with as much of dom and devid as the operand says. */
+static json_t *make_request(const char *operand, struct why *why)
+{
+    json_t *request = json_pack("{s:s}", "call", "show");
+    struct target target;
+
+    if (!operand)
+        return request;
+    if (target_parse(operand, &target, why) < 0) {
+        json_decref(request);
+        return NULL;
+    }
+    json_object_set_new(request, "dom", json_integer(target.dom));
+    if (target.one)
+        json_object_set_new(request, "devid", json_integer(target.devid));
+    return request;
+}
+
+static enum outcome print_answer(json_t *answer, const struct options *options, struct why *why)
+{
+    json_t *vifs = json_object_get(answer, "vifs"), *vif;
+    size_t i;
+
+    if (options->operand && json_array_size(vifs) == 0) {
+        why_fail(why, "netvfd drives no vif %s: 'netvf list' shows those it does",
+                 options->operand);
+        return OUTCOME_FAILED;
+    }
+    add_names(vifs);
+    if (options->json) {
+        client_print(answer);
+        return OUTCOME_DONE;
+    }
+    json_array_foreach(vifs, i, vif)
+    {
+        if (i > 0)
+            putchar('\n');
+        print_vif(vif);
+    }
+    return OUTCOME_DONE;
+}
+
+enum outcome command_show(const struct options *options, struct why *why)
+{
+    json_t *request = make_request(options->operand, why);
+    json_t *answer;
+    enum outcome outcome;
+
+    if (!request)
+        return OUTCOME_FAILED;
+    answer = client_call(options->socket, request, why);
+    json_decref(request);
+    if (!answer)
+        return OUTCOME_FAILED;
+    outcome = print_answer(answer, options, why);
+    json_decref(answer);
+    return outcome;
+}
