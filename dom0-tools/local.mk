@@ -18,15 +18,12 @@ systemdsystemunitdir = $(prefix)/lib/systemd/system
 nodist_systemdsystemunit_DATA = dom0-tools/netvfd.service
 dom0-tools/netvfd.service: $(srcdir)/dom0-tools/netvfd.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) dom0-tools && \
-	sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/dom0-tools/netvfd.service.in >$@.new && mv -f $@.new $@
+	sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/dom0-tools/netvfd.service.in >$@.new && \
+	mv -f $@.new $@
 CLEANFILES += dom0-tools/netvfd.service
-EXTRA_DIST += dom0-tools/netvfd.service.in dom0-tools/netvf.bash
+EXTRA_DIST += dom0-tools/netvfd.service.in
 
 completiondir = $(datadir)/bash-completion/completions
-install-data-hook:
-	$(MKDIR_P) '$(DESTDIR)$(completiondir)'
-	$(INSTALL_DATA) $(srcdir)/dom0-tools/netvf.bash '$(DESTDIR)$(completiondir)/netvf'
-uninstall-hook:
-	rm -f '$(DESTDIR)$(completiondir)/netvf'
+dist_completion_DATA = dom0-tools/completion/netvf
 
 dist_man_MANS += dom0-tools/netvf.8 dom0-tools/netvfd.8

@@ -55,6 +55,17 @@ void table_cell(struct table *table, const char *text)
     table->cells[table->used++] = cell;
 }
 
+void table_printf(struct table *table, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    table_cell(table, text);
+}
+
 /* Does this row end after this column? Blanks are not worth printing. */
 static bool is_last(const struct table *table, size_t row, size_t column)
 {
