@@ -10,7 +10,7 @@ dom0_tools_netvf_netvf_SOURCES = \
 nodist_dom0_tools_netvf_netvf_SOURCES = xenstore-schema/keys.h
 dom0_tools_netvf_netvf_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 dom0_tools_netvf_netvf_LDADD = xenstore-schema/libschema.a backend/libnetvfxen.a \
-	$(XENSTORE_LIBS) $(JANSSON_LIBS)
+	backend/libnetvf.a $(XENSTORE_LIBS) $(JANSSON_LIBS)
 
 dist_script_SCRIPTS = dom0-tools/vif-netvf
 

@@ -285,29 +285,52 @@ static void check_pair(struct check *check, enum schema_side side, const struct 
             form_of(key, form, sizeof form));
 }
 
-static bool must_be_there(const struct schema_key *key, uint32_t state, bool refused)
+/* What the tags of presence speak of. */
+struct situation {
+    uint32_t state;      /* xenbus state of this end, 0 if it has none */
+    bool refused, bound; /* what netvf/state says */
+};
+
+static bool must_be_there(const struct schema_key *key, const struct situation *now)
 {
     if (key->tags & (SCHEMA_TAG_OPTIONAL | SCHEMA_TAG_RING))
         return false;
     if (key->tags & SCHEMA_TAG_READY)
-        return state >= STATE_INIT_WAIT && state <= STATE_CONNECTED && !refused;
+        return now->state >= STATE_INIT_WAIT && now->state <= STATE_CONNECTED && !now->refused;
     if (key->tags & SCHEMA_TAG_CONNECTED)
-        return state == STATE_CONNECTED;
+        return now->state == STATE_CONNECTED;
+    if (key->tags & SCHEMA_TAG_BOUND)
+        return now->bound;
     return true;
 }
 
-static void check_presence(struct check *check, enum schema_side side, uint32_t state)
+static struct situation look_around(const struct check *check, enum schema_side side)
 {
     const char *ours = side == SCHEMA_BE ? value_of(check, KEY_BE_NETVF_STATE) : NULL;
-    bool refused = ours && strcmp(ours, VALUE_BE_NETVF_STATE_REFUSED) == 0;
+    struct situation now = {
+        .state = number_of(check, side == SCHEMA_BE ? KEY_BE_STATE : KEY_FE_STATE, 0),
+    };
+
+    if (ours) {
+        now.refused = strcmp(ours, VALUE_BE_NETVF_STATE_REFUSED) == 0;
+        now.bound = strcmp(ours, VALUE_BE_NETVF_STATE_BOUND) == 0 ||
+                    strcmp(ours, VALUE_BE_NETVF_STATE_CONNECTED) == 0;
+    }
+    return now;
+}
+
+static void check_presence(struct check *check, enum schema_side side, const struct situation *now)
+{
+    const unsigned by_state = SCHEMA_TAG_READY | SCHEMA_TAG_CONNECTED;
 
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct schema_key *key = &schema_table[i];
 
-        if (key->side != side || !must_be_there(key, state, refused) || find_pair(check, key->name))
+        if (key->side != side || !must_be_there(key, now) || find_pair(check, key->name))
             continue;
-        if (key->tags & (SCHEMA_TAG_READY | SCHEMA_TAG_CONNECTED))
-            say(check, SCHEMA_VIOLATION, "%s is missing in state %u", key->name, (unsigned)state);
+        if (key->tags & by_state)
+            say(check, SCHEMA_VIOLATION, "%s is missing in state %u", key->name,
+                (unsigned)now->state);
         else
             say(check, SCHEMA_VIOLATION, "%s is missing", key->name);
     }
@@ -378,12 +401,12 @@ unsigned schema_check(enum schema_side side, const struct schema_pair *pairs, un
                       schema_report *report, void *context)
 {
     struct check check = {pairs, count, report, context, 0};
-    uint32_t state = number_of(&check, side == SCHEMA_BE ? KEY_BE_STATE : KEY_FE_STATE, 0);
+    struct situation now = look_around(&check, side);
 
     for (unsigned i = 0; i < count; i++)
         check_pair(&check, side, &pairs[i]);
-    check_presence(&check, side, state);
-    if (side == SCHEMA_FE && state == STATE_CONNECTED) {
+    check_presence(&check, side, &now);
+    if (side == SCHEMA_FE && now.state == STATE_CONNECTED) {
         check_queues(&check);
         check_control_ring(&check);
     }

@@ -33,7 +33,8 @@ enum schema_tag {
     SCHEMA_TAG_OPTIONAL = 8,
     SCHEMA_TAG_READY = 16,
     SCHEMA_TAG_CONNECTED = 32,
-    SCHEMA_TAG_RING = 64,
+    SCHEMA_TAG_BOUND = 64,
+    SCHEMA_TAG_RING = 128,
 };
 
 /* One line of the notation. `name` is relative to the side's directory; $INDEX in it stands for a

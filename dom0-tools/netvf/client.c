@@ -172,6 +172,15 @@ long long client_number(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
+const char *client_link(const json_t *object)
+{
+    const json_t *link = json_object_get(object, "link");
+
+    if (!json_is_boolean(link))
+        return NULL;
+    return json_is_true(link) ? "up" : "down";
+}
+
 void client_print(const json_t *answer)
 {
     json_dumpf(answer, stdout, JSON_INDENT(2));

@@ -17,6 +17,9 @@ const char *client_text(const json_t *object, const char *key);
 /* A member that is a number; 0 if it is not there or is something else. */
 long long client_number(const json_t *object, const char *key);
 
+/* "link" as a word; NULL where nobody looks at it. */
+const char *client_link(const json_t *object);
+
 /* The document as --json prints it. */
 void client_print(const json_t *answer);
 

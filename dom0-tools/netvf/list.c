@@ -29,13 +29,6 @@ static void add_names(json_t *answer)
         store_close(store);
 }
 
-static const char *link_word(const json_t *link)
-{
-    if (!json_is_boolean(link))
-        return NULL;
-    return json_is_true(link) ? "up" : "down";
-}
-
 /* A VF that a kernel driver holds says which one: that is what to unbind. */
 static void state_cell(struct table *table, const json_t *vf)
 {
@@ -66,7 +59,7 @@ static void print_vfs(const json_t *vfs)
         table_cell(table, client_text(vf, "name"));
         table_cell(table, client_text(vf, "mac"));
         table_cell(table, client_text(vf, "translation"));
-        table_cell(table, link_word(json_object_get(vf, "link")));
+        table_cell(table, client_link(vf));
     }
     table_print(table, stdout, 2);
     table_free(table);

@@ -79,7 +79,6 @@ static void print_vif(json_t *vif)
     static const char *const fields[] = {"state", "error",       "mac",       "pf",
                                          "vf",    "translation", "interrupts"};
     const char *name = client_text(vif, "name");
-    const json_t *link = json_object_get(vif, "link");
     struct table *table = table_new("ll");
 
     printf("vif %lld/%lld%s%s\n", client_number(vif, "dom"), client_number(vif, "devid"),
@@ -92,7 +91,7 @@ static void print_vif(json_t *vif)
         table_cell(table, client_text(vif, fields[i]));
     }
     table_cell(table, "link");
-    table_cell(table, json_is_true(link) ? "up" : "down");
+    table_cell(table, client_link(vif));
     table_print(table, stdout, 2);
     table_free(table);
     putchar('\n');
