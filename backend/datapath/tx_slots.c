@@ -73,7 +73,7 @@ static int read_rest(struct tx *tx, unsigned waiting, unsigned taken, struct tx_
 
         if (taken + count >= waiting)
             return fault(tx, "a tx frame promises more slots than there are");
-        if (1 + count >= TX_SLOTS_FATAL)
+        if (2 + count >= TX_SLOTS_FATAL)
             return fault(tx, "a tx frame has far more slots than any frontend may send");
         copy_slot(tx, index, &raw);
         tx->slots[index % RING_SLOTS] = (struct tx_slot){.id = raw.request.id};

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 4096u
+#define BASE 0x123400000ull /* above 4 GiB, so that a lost upper half shows */
+
+static struct sim *of_port(struct port *port)
+{
+    return (struct sim *)port;
+}
+
+static struct sim *of_vf(struct vf *vf)
+{
+    return (struct sim *)((char *)vf - offsetof(struct sim, vf));
+}
+
+static struct sim_page *new_page(struct sim *sim)
+{
+    struct sim_page *page = &sim->pages[sim->next_page];
+
+    if (sim->next_page == SIM_PAGES)
+        abort();
+    page->dma = BASE + (uint64_t)sim->next_page++ * PAGE;
+    page->bytes = calloc(1, PAGE);
+    return page;
+}
+
+static int call(struct sim *sim)
+{
+    if (++sim->calls != sim->fail_call)
+        return 0;
+    errno = EIO;
+    return -1;
+}
+
+static int sim_pin(struct port *port, struct grant_pin *pins, unsigned count)
+{
+    struct sim *sim = of_port(port);
+
+    if (count > PORT_BATCH_MAX)
+        abort();
+    if (call(sim) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct sim_page *page = pins[i].gref < SIM_PAGES ? &sim->pages[pins[i].gref] : NULL;
+
+        pins[i].status = GNTST_bad_gntref;
+        if (!page || !page->granted || (page->readonly && !pins[i].readonly))
+            continue;
+        pins[i].status = GNTST_okay;
+        pins[i].dma = page->dma;
+        pins[i].handle = pins[i].gref * 2 + !pins[i].readonly;
+        page->pins++;
+        page->writers += !pins[i].readonly;
+        sim->live_pins++;
+    }
+    return 0;
+}
+
+static int sim_unpin(struct port *port, struct grant_pin *pins, unsigned count)
+{
+    struct sim *sim = of_port(port);
+
+    if (call(sim) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct sim_page *page = &sim->pages[pins[i].handle / 2];
+
+        if (!page->pins || pins[i].dma != page->dma)
+            abort(); /* released twice, or by a wrong address: the real Xen would leak or hit another's pin */
+        page->pins--;
+        page->writers -= pins[i].handle & 1;
+        sim->live_pins--;
+        pins[i].status = GNTST_okay;
+    }
+    return 0;
+}
+
+static uint8_t *reach(struct sim *sim, uint64_t dma, unsigned length, bool write)
+{
+    uint64_t index = (dma - BASE) / PAGE;
+    struct sim_page *page = index < SIM_PAGES ? &sim->pages[index] : NULL;
+
+    if (!page || !page->bytes || dma % PAGE + length > PAGE ||
+        !(page->own || (write ? page->writers : page->pins))) {
+        sim->stray++;
+        return NULL;
+    }
+    return page->bytes + dma % PAGE;
+}
+
+static int sim_copy(struct port *port, struct grant_copy *copies, unsigned count)
+{
+    struct sim *sim = of_port(port);
+
+    if (count > PORT_BATCH_MAX)
+        abort();
+    if (call(sim) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct grant_copy *copy = &copies[i];
+        struct sim_page *page = copy->gref < SIM_PAGES ? &sim->pages[copy->gref] : NULL;
+        uint8_t *to = reach(sim, copy->to, copy->length, true);
+
+        copy->status = GNTST_bad_gntref;
+        if (!to || !page || !page->granted || copy->offset + copy->length > PAGE)
+            continue;
+        memcpy(to, page->bytes + copy->offset, copy->length);
+        copy->status = GNTST_okay;
+    }
+    return 0;
+}
+
+static int sim_notify(struct port *port, uint32_t evtchn)
+{
+    (void)evtchn;
+    of_port(port)->notified++;
+    return 0;
+}
+
+static int sim_dma_alloc(struct port *port, struct dma_page *pages, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct sim_page *page = new_page(of_port(port));
+
+        page->own = true;
+        pages[i] = (struct dma_page){.va = page->bytes, .dma = page->dma};
+    }
+    return 0;
+}
+
+static const struct port_ops sim_port_ops = {
+    .pin = sim_pin,
+    .unpin = sim_unpin,
+    .copy = sim_copy,
+    .notify = sim_notify,
+    .dma_alloc = sim_dma_alloc,
+};
+
+static unsigned sim_tx_room(struct vf *vf)
+{
+    const struct sim *sim = of_vf(vf);
+    unsigned used = 0;
+
+    for (unsigned i = sim->tx_reaped; i != sim->tx_posted; i++)
+        used += sim->tx[i % SIM_QUEUE].count + sim->tx[i % SIM_QUEUE].offloaded;
+    return SIM_QUEUE - 1 - used;
+}
+
+static void sim_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned count,
+                        const struct vf_offload *offload)
+{
+    struct sim *sim = of_vf(vf);
+    struct sim_tx_frame *frame = &sim->tx[sim->tx_posted % SIM_QUEUE];
+
+    if (!count || count > 32 || sim_tx_room(vf) < count + 1)
+        abort();
+    for (unsigned i = 0; i < count; i++)
+        if (!segments[i].length || segments[i].length > PAGE)
+            abort(); /* an empty descriptor is what no NIC forgives */
+    memcpy(frame->segments, segments, count * sizeof *segments);
+    frame->count = count;
+    frame->offloaded = offload;
+    if (offload)
+        frame->offload = *offload;
+    sim->tx_posted++;
+}
+
+static void sim_tx_doorbell(struct vf *vf)
+{
+    struct sim *sim = of_vf(vf);
+
+    sim->doorbells++;
+    sim->tx_rung = sim->tx_posted;
+}
+
+static unsigned sim_tx_reap(struct vf *vf)
+{
+    struct sim *sim = of_vf(vf);
+    unsigned done = sim->tx_sent - sim->tx_reaped;
+
+    sim->tx_reaped = sim->tx_sent;
+    return done;
+}
+
+static unsigned sim_rx_room(struct vf *vf)
+{
+    const struct sim *sim = of_vf(vf);
+
+    return SIM_QUEUE - 1 - (sim->rx_posted - sim->rx_reaped);
+}
+
+static void sim_rx_post(struct vf *vf, const uint64_t *dma, unsigned count)
+{
+    struct sim *sim = of_vf(vf);
+
+    if (count > sim_rx_room(vf))
+        abort();
+    for (unsigned i = 0; i < count; i++)
+        sim->rx[sim->rx_posted++ % SIM_QUEUE] = dma[i];
+}
+
+static unsigned sim_rx_reap(struct vf *vf, struct vf_received *received, unsigned max)
+{
+    struct sim *sim = of_vf(vf);
+    unsigned done = 0;
+
+    while (done < max && sim->rx_reaped != sim->rx_filled)
+        received[done++] = sim->rx_done[sim->rx_reaped++ % SIM_QUEUE];
+    return done;
+}
+
+static const struct vf_ops sim_vf_ops = {
+    .family = "sim",
+    .tx_room = sim_tx_room,
+    .tx_post = sim_tx_post,
+    .tx_doorbell = sim_tx_doorbell,
+    .tx_reap = sim_tx_reap,
+    .rx_room = sim_rx_room,
+    .rx_post = sim_rx_post,
+    .rx_reap = sim_rx_reap,
+};
+
+void sim_open(struct sim *sim)
+{
+    memset(sim, 0, sizeof *sim);
+    sim->port.ops = &sim_port_ops;
+    sim->vf.ops = &sim_vf_ops;
+    sim->tx_ring = (void *)new_page(sim)->bytes;
+    sim->rx_ring = (void *)new_page(sim)->bytes;
+}
+
+void sim_close(struct sim *sim)
+{
+    for (unsigned i = 0; i < sim->next_page; i++)
+        free(sim->pages[i].bytes);
+}
+
+uint32_t sim_grant(struct sim *sim, bool readonly)
+{
+    struct sim_page *page = new_page(sim);
+
+    page->granted = true;
+    page->readonly = readonly;
+    return (uint32_t)(page - sim->pages);
+}
+
+uint8_t *sim_bytes(struct sim *sim, uint32_t gref)
+{
+    return sim->pages[gref].bytes;
+}
+
+void sim_push_tx(struct sim *sim, uint32_t gref, unsigned offset, unsigned flags, unsigned id,
+                 unsigned size)
+{
+    sim->tx_ring->ring[sim->tx_ring->req_prod++ % 256].req = (netif_tx_request_t){
+        .gref = gref,
+        .offset = (uint16_t)offset,
+        .flags = (uint16_t)flags,
+        .id = (uint16_t)id,
+        .size = (uint16_t)size,
+    };
+}
+
+void sim_push_extra(struct sim *sim, const netif_extra_info_t *extra)
+{
+    memcpy(&sim->tx_ring->ring[sim->tx_ring->req_prod++ % 256], extra, sizeof *extra);
+}
+
+void sim_push_rx(struct sim *sim, uint32_t gref, unsigned id)
+{
+    sim->rx_ring->ring[sim->rx_ring->req_prod++ % 256].req =
+        (netif_rx_request_t){.id = (uint16_t)id, .gref = gref};
+}
+
+netif_tx_response_t *sim_tx_response(struct sim *sim, unsigned index)
+{
+    return &sim->tx_ring->ring[index % 256].rsp;
+}
+
+netif_rx_response_t *sim_rx_response(struct sim *sim, unsigned index)
+{
+    return &sim->rx_ring->ring[index % 256].rsp;
+}
+
+unsigned sim_send(struct sim *sim, unsigned count)
+{
+    unsigned sent = 0;
+
+    for (; sent < count && sim->tx_sent != sim->tx_rung; sent++, sim->tx_sent++) {
+        const struct sim_tx_frame *frame = &sim->tx[sim->tx_sent % SIM_QUEUE];
+
+        sim->wire_length = 0;
+        for (unsigned i = 0; i < frame->count; i++) {
+            const struct vf_segment *segment = &frame->segments[i];
+            const uint8_t *from = reach(sim, segment->dma, segment->length, false);
+
+            if (from)
+                memcpy(sim->wire + sim->wire_length, from, segment->length);
+            sim->wire_length += segment->length;
+        }
+    }
+    return sent;
+}
+
+bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
+{
+    unsigned buffers = (length + VF_RX_BUFFER - 1) / VF_RX_BUFFER;
+
+    if (sim->rx_posted - sim->rx_filled < buffers)
+        return false;
+    for (unsigned i = 0; i < buffers; i++) {
+        unsigned part = length < VF_RX_BUFFER ? length : VF_RX_BUFFER;
+        uint8_t *to = reach(sim, sim->rx[sim->rx_filled % SIM_QUEUE], VF_RX_BUFFER, true);
+
+        if (to)
+            memcpy(to, frame, part);
+        sim->rx_done[sim->rx_filled++ % SIM_QUEUE] = (struct vf_received){
+            .length = (uint16_t)part, .last = i == buffers - 1, .csum_ok = true};
+        frame += part;
+        length -= part;
+    }
+    return true;
+}
