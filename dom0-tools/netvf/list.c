@@ -77,8 +77,7 @@ static void print_pf(const json_t *pf)
     printf("%s  %s  %s  %s\n", name ? name : "?", pci ? pci : "?", driver ? driver : "no driver",
            link);
     if (json_array_size(vfs) == 0)
-        printf("  no VFs: write their number to /sys/class/net/%s/device/sriov_numvfs\n",
-               name ? name : "PF");
+        printf("  no VFs yet: netvfd switches them on for the first vif\n");
     else
         print_vfs(vfs);
     putchar('\n');
