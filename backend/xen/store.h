@@ -32,7 +32,7 @@ int store_unwatch(struct store *store, const char *path);
 /* Value of `dir`/`key` into `value`, terminated. -1/ENOENT if there is none, -1/EMSGSIZE if it is too long or holds
  * a NUL or a control character. */
 int store_read(struct store *store, const char *dir, const char *key, char value[STORE_VALUE_MAX]);
-/* The same for a decimal number in 0..max: -1/ENOENT if absent, -1/EINVAL if it is anything else. */
+/* The same for a decimal number in 0..max: -1/ENOENT if absent, -1/EINVAL if it is anything else. (store.c) */
 int store_read_number(struct store *store, const char *dir, const char *key, uint32_t max, uint32_t *number);
 int store_write(struct store *store, const char *dir, const char *key, const char *value);
 int store_printf(struct store *store, const char *dir, const char *key, const char *format, ...)
@@ -50,5 +50,12 @@ void store_abort(struct store *store);
 
 /* Our own domain id ("domid" of the connection's domain). */
 int store_own_domid(struct store *store, uint16_t *domid);
+/* Whether xenstore still serves that domain: false once it is dying, also while a page of it is still held. */
+bool store_domain_alive(struct store *store, uint16_t domid);
+
+/* What every implementation needs (store.c). store_number: `text` as a decimal number in 0..max, digits only, or
+ * -1/EINVAL. store_value: `length` bytes as a value, copied and terminated, or -1/EMSGSIZE as above. */
+int store_number(const char *text, uint32_t max, uint32_t *number);
+int store_value(const char *bytes, size_t length, char value[STORE_VALUE_MAX]);
 
 #endif
