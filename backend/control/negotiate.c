@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/negotiate.h"
+
+#include "common/mac.h"
+#include "common/why.h"
+#include "control/session.h"
+#include "xen/store.h"
+#include "xenstore-schema/keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Event channels of the FIFO ABI: 2^17 of them, 0 is none. */
+#define EVENT_CHANNEL_MAX 131071u
+#define STANDARD_MTU      1500u
+
+static int config_address(struct store *store, const char *backend, struct vif_config *config,
+                          struct why *why)
+{
+    char value[STORE_VALUE_MAX];
+
+    if (store_read(store, backend, KEY_BE_MAC, value) < 0)
+        return why_fail(why, "the vif has no readable MAC address; set mac= in its vif line");
+    if (mac_parse(value, config->mac) < 0)
+        return why_fail(why,
+                        "\"%.40s\" is no MAC address that a station may have; set mac= in the vif "
+                        "line to one like 00:16:3e:12:34:56",
+                        value);
+    return 0;
+}
+
+static int config_pf(struct store *store, const char *backend, struct vif_config *config,
+                     struct why *why)
+{
+    char value[STORE_VALUE_MAX];
+    size_t length;
+
+    if (store_read(store, backend, KEY_BE_BRIDGE, value) < 0)
+        return why_fail(why, "the vif names no PF; set bridge= in its vif line to the network "
+                             "device whose VFs are to serve it (netvf list shows them)");
+    length = strlen(value);
+    /* It becomes part of a path in sysfs. */
+    if (!length || length >= sizeof config->pf || strchr(value, '/') || value[0] == '.')
+        return why_fail(why,
+                        "\"%.40s\" is no name of a network device; set bridge= in the vif line to "
+                        "a PF (netvf list shows them)",
+                        value);
+    memcpy(config->pf, value, length + 1);
+    return 0;
+}
+
+/* A guest may have put whatever it likes behind a path that is not its own directory. */
+static int config_frontend(struct store *store, const char *backend, uint16_t domid, uint32_t devid,
+                           struct why *why)
+{
+    char value[STORE_VALUE_MAX], expected[STORE_PATH_MAX];
+    uint32_t number;
+
+    if (store_read_number(store, backend, KEY_BE_FRONTEND_ID, 0x7fef, &number) < 0 ||
+        number != domid)
+        return why_fail(why, "frontend-id is not %u, the domain that this backend directory is for",
+                        domid);
+    snprintf(expected, sizeof expected, PATH_FE_DIR, domid, devid);
+    if (store_read(store, backend, KEY_BE_FRONTEND, value) < 0 || strcmp(value, expected) != 0)
+        return why_fail(why, "frontend is not %s, the directory that belongs to this vif",
+                        expected);
+    if (store_read_number(store, backend, KEY_BE_HANDLE, UINT32_MAX, &number) < 0 ||
+        number != devid)
+        return why_fail(why, "handle is not %u, the number of this vif", devid);
+    return 0;
+}
+
+/* Limits that the user counts on must not be dropped in silence. */
+static int config_limits(struct store *store, const char *backend, struct why *why)
+{
+    char value[STORE_VALUE_MAX];
+    uint32_t mtu;
+
+    if (store_read_number(store, backend, KEY_BE_MTU, UINT16_MAX, &mtu) == 0 ? mtu > STANDARD_MTU
+                                                                             : errno != ENOENT)
+        return why_fail(why,
+                        "netvf carries an MTU of at most %u bytes; leave mtu= out of the vif "
+                        "line or lower it",
+                        STANDARD_MTU);
+    if (store_read(store, backend, KEY_BE_RATE, value) == 0 || errno != ENOENT)
+        return why_fail(why, "netvf does not limit rates; leave rate= out of the vif line");
+    if (store_read(store, backend, KEY_BE_VLAN, value) == 0 || errno != ENOENT)
+        return why_fail(why, "netvf puts no vif into a VLAN; leave vlan= out of the vif line");
+    return 0;
+}
+
+int negotiate_config(struct store *store, const char *backend, uint16_t domid, uint32_t devid,
+                     struct vif_config *config, struct why *why)
+{
+    memset(config, 0, sizeof *config);
+    if (config_frontend(store, backend, domid, devid, why) < 0 ||
+        config_address(store, backend, config, why) < 0 ||
+        config_pf(store, backend, config, why) < 0 || config_limits(store, backend, why) < 0)
+        return -1;
+    return 0;
+}
+
+int negotiate_offer(struct store *store, const char *backend, const struct features *features)
+{
+    /* A missing feature-no-csum-offload would mean the same; said aloud because stock netfront
+     * leaves IPv4 checksums blank in any case, and the VF finishes them. */
+    const struct {
+        const char *key;
+        bool value;
+    } offer[] = {
+        {KEY_BE_FEATURE_RX_COPY, true},
+        {KEY_BE_FEATURE_RX_FLIP, false},
+        {KEY_BE_FEATURE_SG, true},
+        {KEY_BE_FEATURE_GSO_TCPV4, features->gso_tcpv4},
+        {KEY_BE_FEATURE_NO_CSUM_OFFLOAD, false},
+        {KEY_BE_FEATURE_IPV6_CSUM_OFFLOAD, false},
+    };
+
+    for (unsigned i = 0; i < sizeof offer / sizeof offer[0]; i++)
+        if (store_write(store, backend, offer[i].key, offer[i].value ? "1" : "0") < 0)
+            return -1;
+    return 0;
+}
+
+static int answer_flag(struct store *store, const char *frontend, const char *key, bool *flag,
+                       struct why *why)
+{
+    uint32_t number = 0;
+
+    if (store_read_number(store, frontend, key, 1, &number) < 0 && errno != ENOENT)
+        return why_fail(why, "the guest's %s is neither 0 nor 1", key);
+    *flag = number == 1;
+    return 0;
+}
+
+static int answer_number(struct store *store, const char *frontend, const char *key, uint32_t max,
+                         uint32_t *number, struct why *why)
+{
+    if (store_read_number(store, frontend, key, max, number) == 0)
+        return 0;
+    if (errno == ENOENT)
+        return why_fail(why, "the guest is connected without %s", key);
+    return why_fail(why, "the guest's %s is no number from 0 to %u", key, max);
+}
+
+static bool is_there(struct store *store, const char *frontend, const char *key)
+{
+    char value[STORE_VALUE_MAX];
+
+    return store_read(store, frontend, key, value) == 0 || errno != ENOENT;
+}
+
+static int answer_queues(struct store *store, const char *frontend, struct why *why)
+{
+    uint32_t queues;
+
+    if (store_read_number(store, frontend, KEY_FE_MULTI_QUEUE_NUM_QUEUES, UINT32_MAX, &queues) < 0)
+        return errno == ENOENT
+                   ? 0
+                   : why_fail(why, "the guest's " KEY_FE_MULTI_QUEUE_NUM_QUEUES " is no number");
+    if (queues != 1)
+        return why_fail(why, "the guest asks for %u queues where 1 was offered", queues);
+    return 0;
+}
+
+static int answer_channel(struct store *store, const char *frontend, struct session_plan *plan,
+                          struct why *why)
+{
+    if (is_there(store, frontend, KEY_FE_EVENT_CHANNEL_TX) ||
+        is_there(store, frontend, KEY_FE_EVENT_CHANNEL_RX))
+        return why_fail(why, "the guest asks for split event channels, which were not offered");
+    if (answer_number(store, frontend, KEY_FE_EVENT_CHANNEL, EVENT_CHANNEL_MAX,
+                      &plan->event_channel, why) < 0)
+        return -1;
+    if (!plan->event_channel)
+        return why_fail(why, "the guest's " KEY_FE_EVENT_CHANNEL " is 0, which is none");
+    return 0;
+}
+
+int negotiate_answer(struct store *store, const char *frontend, struct session_plan *plan,
+                     struct why *why)
+{
+    bool rx_copy;
+
+    if (answer_queues(store, frontend, why) < 0 ||
+        answer_number(store, frontend, KEY_FE_TX_RING_REF, UINT32_MAX, &plan->tx_ring_ref, why) <
+            0 ||
+        answer_number(store, frontend, KEY_FE_RX_RING_REF, UINT32_MAX, &plan->rx_ring_ref, why) <
+            0 ||
+        answer_channel(store, frontend, plan, why) < 0 ||
+        answer_flag(store, frontend, KEY_FE_REQUEST_RX_COPY, &rx_copy, why) < 0 ||
+        answer_flag(store, frontend, KEY_FE_FEATURE_RX_NOTIFY, &plan->rx_notify, why) < 0)
+        return -1;
+    if (plan->tx_ring_ref == plan->rx_ring_ref)
+        return why_fail(why, "the guest gives the same page for both of its rings");
+    if (!rx_copy)
+        return why_fail(why, "the guest does not set " KEY_FE_REQUEST_RX_COPY ", and page flipping "
+                             "is not offered");
+    return 0;
+}

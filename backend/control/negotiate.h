@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What both ends of a vif agree on: our offer below the backend's directory, the guest's answer
+ * below its own. */
+#ifndef NETVF_CONTROL_NEGOTIATE_H
+#define NETVF_CONTROL_NEGOTIATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct session_plan;
+struct store;
+struct why;
+
+/* What the data path carries; all that is false is not offered. */
+struct features {
+    bool gso_tcpv4; /* TCP over IPv4 unsegmented, from the guest */
+};
+
+/* What the toolstack has written about a vif. */
+struct vif_config {
+    uint8_t mac[6];
+    char pf[16]; /* "bridge": the network device of the PF */
+};
+
+/* Reads and checks the toolstack's keys of the vif `devid` of domain `domid`. -1 and a sentence
+ * if one of them is malformed, or asks for something that no VF would be doing. */
+int negotiate_config(struct store *store, const char *backend, uint16_t domid, uint32_t devid,
+                     struct vif_config *config, struct why *why);
+
+/* Writes the features below `backend`. Meant to be called within a transaction. -1/errno. */
+int negotiate_offer(struct store *store, const char *backend, const struct features *features);
+
+/* Reads what the guest has set up below `frontend` into the reference, channel and feature
+ * fields of `plan`. -1 and a sentence if something is missing, malformed, or was never offered. */
+int negotiate_answer(struct store *store, const char *frontend, struct session_plan *plan,
+                     struct why *why);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* What both ends write, well formed and not. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/why.h"
+#include "control/negotiate.h"
+#include "control/session.h"
+#include "sim/fake_store.h"
+#include "xen/store.h"
+
+#define BE           "/local/domain/0/backend/vif/1/0"
+#define FE           "/local/domain/1/device/vif/0"
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static struct store *store;
+static struct why why;
+
+static void setup(void)
+{
+    static const char *const keys[][2] = {
+        {BE "/frontend", FE},         {BE "/frontend-id", "1"},
+        {BE "/handle", "0"},          {BE "/mac", "00:16:3e:01:02:0A"},
+        {BE "/bridge", "eth0"},       {FE "/tx-ring-ref", "8"},
+        {FE "/rx-ring-ref", "9"},     {FE "/event-channel", "12"},
+        {FE "/request-rx-copy", "1"}, {FE "/feature-rx-notify", "1"},
+        {FE "/feature-sg", "1"},
+    };
+
+    store = store_open(NULL);
+    why.text[0] = '\0';
+    for (unsigned i = 0; i < COUNT(keys); i++)
+        fake_store_set(store, keys[i][0], keys[i][1]);
+}
+
+static void teardown(void)
+{
+    store_close(store);
+}
+
+START_TEST(config_of_a_stock_vif_line)
+{
+    struct vif_config config;
+
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_str_eq(config.pf, "eth0");
+    ck_assert_mem_eq(config.mac, "\x00\x16\x3e\x01\x02\x0a", 6);
+    fake_store_set(store, BE "/mtu", "1400");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+}
+END_TEST
+
+static const struct {
+    const char *key, *value, *sentence;
+} bad_config[] = {
+    {"/mac", NULL, "no readable MAC"},
+    {"/mac", "", "no MAC address"},
+    {"/mac", "00:16:3e:01:02", "no MAC address"},
+    {"/mac", "00:16:3e:01:02:0g", "no MAC address"},
+    {"/mac", "00:16:3e:01:02:03 ", "no MAC address"},
+    {"/mac", "00-16-3e-01-02-03", "no MAC address"},
+    {"/mac", "01:16:3e:01:02:03", "no MAC address"}, /* group */
+    {"/mac", "00:00:00:00:00:00", "no MAC address"},
+    {"/bridge", NULL, "names no PF"},
+    {"/bridge", "", "no name of a network device"},
+    {"/bridge", "../../etc", "no name of a network device"},
+    {"/bridge", "..", "no name of a network device"},
+    {"/bridge", "a-name-that-is-too-long", "no name of a network device"},
+    {"/frontend", NULL, "frontend is not"},
+    {"/frontend", "/local/domain/2/device/vif/0", "frontend is not"},
+    {"/frontend", "/local/domain/1/device/vif/0/../../../../2", "frontend is not"},
+    {"/frontend-id", "2", "frontend-id is not 1"},
+    {"/frontend-id", "0x1", "frontend-id is not 1"},
+    {"/handle", "1", "handle is not 0"},
+    {"/mtu", "9000", "MTU of at most 1500"},
+    {"/mtu", "-1", "MTU of at most 1500"},
+    {"/rate", "1000,50000", "does not limit rates"},
+    {"/vlan", "10", "VLAN"},
+};
+
+START_TEST(config_refuses)
+{
+    char path[128];
+    struct vif_config config;
+
+    snprintf(path, sizeof path, BE "%s", bad_config[_i].key);
+    fake_store_set(store, path, bad_config[_i].value);
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), -1);
+    ck_assert_msg(strstr(why.text, bad_config[_i].sentence) != NULL, "%s: %s", path, why.text);
+}
+END_TEST
+
+START_TEST(offer_is_what_the_data_path_carries)
+{
+    struct features features = {.gso_tcpv4 = false};
+
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-rx-copy"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-rx-flip"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-sg"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "0");
+    ck_assert(!fake_store_has(store, BE "/feature-split-event-channels"));
+    ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
+    features.gso_tcpv4 = true;
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "1");
+}
+END_TEST
+
+START_TEST(answer_of_a_stock_netfront)
+{
+    struct session_plan plan = {0};
+
+    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), 0);
+    ck_assert_uint_eq(plan.tx_ring_ref, 8);
+    ck_assert_uint_eq(plan.rx_ring_ref, 9);
+    ck_assert_uint_eq(plan.event_channel, 12);
+    ck_assert(plan.rx_notify);
+    fake_store_set(store, FE "/multi-queue-num-queues", "1");
+    fake_store_set(store, FE "/feature-rx-notify", NULL);
+    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), 0);
+    ck_assert(!plan.rx_notify);
+}
+END_TEST
+
+static const struct {
+    const char *key, *value, *sentence;
+} bad_answers[] = {
+    {"/tx-ring-ref", NULL, "without tx-ring-ref"},
+    {"/rx-ring-ref", NULL, "without rx-ring-ref"},
+    {"/event-channel", NULL, "without event-channel"},
+    {"/tx-ring-ref", "", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", " 8", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", "+8", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", "-8", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", "0x8", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", "8\n", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", "4294967296", "tx-ring-ref is no number"},
+    {"/tx-ring-ref", "99999999999999999999999999", "tx-ring-ref is no number"},
+    {"/rx-ring-ref", "9a", "rx-ring-ref is no number"},
+    {"/rx-ring-ref", "8", "same page for both"},
+    {"/event-channel", "0", "which is none"},
+    {"/event-channel", "131072", "event-channel is no number"},
+    {"/event-channel-tx", "13", "split event channels"},
+    {"/event-channel-rx", "13", "split event channels"},
+    {"/multi-queue-num-queues", "2", "2 queues where 1"},
+    {"/multi-queue-num-queues", "0", "0 queues where 1"},
+    {"/multi-queue-num-queues", "many", "is no number"},
+    {"/request-rx-copy", NULL, "does not set request-rx-copy"},
+    {"/request-rx-copy", "0", "does not set request-rx-copy"},
+    {"/request-rx-copy", "2", "neither 0 nor 1"},
+    {"/feature-rx-notify", "yes", "neither 0 nor 1"},
+};
+
+START_TEST(answer_refuses)
+{
+    struct session_plan plan = {0};
+    char path[128];
+
+    snprintf(path, sizeof path, FE "%s", bad_answers[_i].key);
+    fake_store_set(store, path, bad_answers[_i].value);
+    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), -1);
+    ck_assert_msg(strstr(why.text, bad_answers[_i].sentence) != NULL, "%s: %s", path, why.text);
+}
+END_TEST
+
+START_TEST(answer_refuses_bytes)
+{
+    struct session_plan plan = {0};
+    char longest[STORE_VALUE_MAX + 8];
+
+    fake_store_set_bytes(store, FE "/tx-ring-ref", "8\0 9", 4);
+    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), -1);
+    memset(longest, '1', sizeof longest);
+    fake_store_set_bytes(store, FE "/tx-ring-ref", longest, sizeof longest);
+    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), -1);
+    ck_assert_ptr_nonnull(strstr(why.text, "tx-ring-ref is no number"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("negotiate");
+    TCase *test = tcase_create("negotiate");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(test, setup, teardown);
+    tcase_add_test(test, config_of_a_stock_vif_line);
+    tcase_add_loop_test(test, config_refuses, 0, (int)COUNT(bad_config));
+    tcase_add_test(test, offer_is_what_the_data_path_carries);
+    tcase_add_test(test, answer_of_a_stock_netfront);
+    tcase_add_loop_test(test, answer_refuses, 0, (int)COUNT(bad_answers));
+    tcase_add_test(test, answer_refuses_bytes);
+    suite_add_tcase(suite, test);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
