@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "vf/pool.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mac.h"
+#include "common/sysfs.h"
+#include "common/why.h"
+#include "vf/netlink.h"
+#include "vf/vf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct pool_lease lease; /* lease.vf is NULL while it is not lent */
+    char pci[PF_PCI_MAX];
+    bool broken;
+    struct entry *next;
+};
+
+struct pool {
+    const char *sysfs;
+    const struct pool_ops *ops;
+    struct entry *entries; /* VFs that are lent or broken: all that sysfs cannot tell */
+};
+
+const struct pool_ops pool_hardware = {
+    .set_up = netlink_vf_set_up,
+    .clear = netlink_vf_clear,
+    .open = vf_open,
+    .quiesce = vf_quiesce,
+};
+
+struct pool *pool_new(const char *sysfs, const struct pool_ops *ops)
+{
+    struct pool *pool = calloc(1, sizeof *pool);
+
+    if (!pool)
+        return NULL;
+    pool->sysfs = sysfs;
+    pool->ops = ops;
+    return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+    struct entry *next;
+
+    if (!pool)
+        return;
+    for (struct entry *entry = pool->entries; entry; entry = next) {
+        next = entry->next;
+        free(entry);
+    }
+    free(pool);
+}
+
+const char *pool_sysfs(const struct pool *pool)
+{
+    return pool->sysfs;
+}
+
+static struct entry *find(const struct pool *pool, const char *pci)
+{
+    for (struct entry *entry = pool->entries; entry; entry = entry->next)
+        if (strcmp(entry->pci, pci) == 0)
+            return entry;
+    return NULL;
+}
+
+static struct entry *find_or_add(struct pool *pool, const char *pci)
+{
+    struct entry *entry = find(pool, pci);
+
+    if (entry)
+        return entry;
+    entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    snprintf(entry->pci, sizeof entry->pci, "%s", pci);
+    entry->next = pool->entries;
+    pool->entries = entry;
+    return entry;
+}
+
+/* An entry that is neither lent nor broken says nothing that sysfs does not say. */
+static void forget(struct pool *pool, struct entry *entry)
+{
+    struct entry **link = &pool->entries;
+
+    while (*link != entry)
+        link = &(*link)->next;
+    *link = entry->next;
+    free(entry);
+}
+
+enum pool_state pool_state(const struct pool *pool, const struct pf_vf *vf,
+                           const struct pool_lease **lease)
+{
+    const struct entry *entry = find(pool, vf->pci);
+
+    if (lease)
+        *lease = entry && entry->lease.vf ? &entry->lease : NULL;
+    if (entry && entry->lease.vf)
+        return POOL_BOUND;
+    if (vf->driver[0])
+        return POOL_FOREIGN;
+    return entry && entry->broken ? POOL_BROKEN : POOL_IDLE;
+}
+
+const char *pool_state_name(enum pool_state state)
+{
+    static const char *const names[] = {
+        [POOL_IDLE] = "idle",
+        [POOL_BOUND] = "bound",
+        [POOL_FOREIGN] = "foreign",
+        [POOL_BROKEN] = "broken",
+    };
+
+    return names[state];
+}
+
+/* The handshake, in which the PF answers with the address that it was told. */
+static int handshake(struct vf *vf, const uint8_t mac[6], struct why *why)
+{
+    char text[MAC_TEXT];
+    uint8_t answered[6];
+
+    if (vf->ops->reset(vf, answered, why) < 0)
+        return -1;
+    if (memcmp(answered, mac, sizeof answered) != 0)
+        return why_fail(why, "VF %s got the MAC address %s from its PF, not the one that was set",
+                        vf->pci, mac_format(answered, text));
+    return 0;
+}
+
+/* Everything that makes an idle VF serve `owner`. On failure it is left quiet and broken. */
+static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const struct pf_vf *found,
+                                 const uint8_t mac[6], const char *owner, struct why *why)
+{
+    struct entry *entry = find_or_add(pool, found->pci);
+    struct vf *vf;
+
+    if (!entry) {
+        why_fail(why, "no memory");
+        return NULL;
+    }
+    entry->broken = true;
+    if (pool->ops->set_up(pf->name, found->index, mac, why) < 0)
+        return NULL;
+    vf = pool->ops->open(found->pci, why);
+    if (!vf)
+        return NULL;
+    entry->lease = (struct pool_lease){.vf = vf, .index = found->index};
+    memcpy(entry->lease.mac, mac, 6);
+    snprintf(entry->lease.pf, sizeof entry->lease.pf, "%s", pf->name);
+    snprintf(entry->lease.owner, sizeof entry->lease.owner, "%s", owner);
+    if (handshake(vf, mac, why) < 0) {
+        pool_give_back(pool, &entry->lease, true);
+        return NULL;
+    }
+    entry->broken = false;
+    return &entry->lease;
+}
+
+/* What stands in the way of a vif when no VF is idle. */
+struct census {
+    unsigned bound, foreign, broken;
+    struct pf_vf held; /* one of the foreign ones */
+};
+
+static void refuse(const struct pf *pf, const struct census *census, struct why *why)
+{
+    if (census->foreign)
+        why_fail(why,
+                 "no idle VF on %s: %u bound to vifs, %u held by a kernel driver (%s has %s); free "
+                 "one: echo %s > /sys/bus/pci/drivers/%s/unbind",
+                 pf->name, census->bound, census->foreign, census->held.driver, census->held.pci,
+                 census->held.pci, census->held.driver);
+    else if (census->broken)
+        why_fail(why,
+                 "no idle VF on %s: %u bound to vifs, %u out of order (they cannot be proven "
+                 "quiet); see netvfd's log",
+                 pf->name, census->bound, census->broken);
+    else if (census->bound)
+        why_fail(why,
+                 "all %u VFs of %s are bound to vifs; detach one, or set bridge= in the vif line "
+                 "to another PF",
+                 census->bound, pf->name);
+    else
+        why_fail(why, "%s has no VFs, though SR-IOV is switched on; see the kernel's log",
+                 pf->name);
+}
+
+/* One pass over the VFs that stand as `wanted`. */
+static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enum pool_state wanted,
+                                     const uint8_t mac[6], const char *owner, int64_t until,
+                                     struct census *census, bool *failed, struct why *why)
+{
+    struct pool_lease *lease;
+    struct pf_vf vf;
+
+    for (unsigned i = 0; i < pf->num_vfs; i++) {
+        enum pool_state state;
+
+        if (pf_read_vf(pool->sysfs, pf, i, &vf) < 0)
+            continue;
+        state = pool_state(pool, &vf, NULL);
+        census->bound += state == POOL_BOUND;
+        census->broken += state == POOL_BROKEN;
+        census->foreign += state == POOL_FOREIGN;
+        if (state == POOL_FOREIGN)
+            census->held = vf;
+        /* xl waits 10 s, its user hardly longer than 3: a handshake with a dead PF must not be
+         * tried on all VFs. */
+        if (state != wanted || (*failed && clock_ms() >= until))
+            continue;
+        if (wanted == POOL_BROKEN && pool->ops->quiesce(vf.pci) < 0)
+            continue;
+        lease = try_vf(pool, pf, &vf, mac, owner, why);
+        if (lease)
+            return lease;
+        *failed = true;
+        if (why)
+            log_warn("VF %s of %s is set aside: %s", vf.pci, pf->name, why->text);
+    }
+    return NULL;
+}
+
+struct pool_lease *pool_take(struct pool *pool, const char *name, const uint8_t mac[6],
+                             const char *owner, struct why *why)
+{
+    int64_t until = clock_ms() + POOL_TAKE_MS;
+    struct census census = {0}, ignored = {0};
+    struct pool_lease *lease;
+    bool failed = false;
+    struct pf pf;
+
+    if (pf_read(pool->sysfs, name, &pf, why) < 0)
+        return NULL;
+    if (!pf.up) {
+        why_fail(why, "PF %s is down, so its VFs do not answer; bring it up: ip link set %s up",
+                 pf.name, pf.name);
+        return NULL;
+    }
+    if (!pf.num_vfs && pf_enable_vfs(pool->sysfs, &pf, why) < 0)
+        return NULL;
+    lease = take_among(pool, &pf, POOL_IDLE, mac, owner, until, &census, &failed, why);
+    /* What has just failed is not worth another handshake. */
+    if (!lease && !failed)
+        lease = take_among(pool, &pf, POOL_BROKEN, mac, owner, until, &ignored, &failed, why);
+    if (!lease && !failed)
+        refuse(&pf, &census, why);
+    return lease;
+}
+
+int pool_renew(struct pool_lease *lease, struct why *why)
+{
+    return handshake(lease->vf, lease->mac, why);
+}
+
+int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken)
+{
+    struct entry *entry = find(pool, lease->vf->pci);
+    struct why why;
+    int rc;
+
+    rc = lease->vf->ops->stop(lease->vf);
+    lease->vf->ops->close(lease->vf);
+    lease->vf = NULL;
+    /* The driver's word is not enough if the VF has failed already. */
+    if (rc < 0 || broken)
+        rc = pool->ops->quiesce(entry->pci);
+    if (rc < 0 && !sysfs_exists("%s/bus/pci/devices/%s", pool->sysfs, entry->pci))
+        rc = 0; /* the PF's VFs have been switched off: what is not there does not DMA */
+    if (rc < 0)
+        log_error("VF %s of %s cannot be proven quiet; it is not used again before a reset works",
+                  entry->pci, lease->pf);
+    if (pool->ops->clear(lease->pf, lease->index, &why) < 0)
+        log_debug("%s", why.text);
+    entry->broken = broken || rc < 0;
+    if (!entry->broken)
+        forget(pool, entry);
+    return rc;
+}
+
+static void quiesce_vf(struct pool *pool, const struct pf *pf, const struct pf_vf *vf)
+{
+    struct entry *entry;
+
+    if (pool_state(pool, vf, NULL) != POOL_IDLE || !pf_bus_master(pool->sysfs, vf->pci))
+        return;
+    if (pool->ops->quiesce(vf->pci) == 0) {
+        log_info("VF %s of %s was left able to DMA; it is quiet now", vf->pci, pf->name);
+        return;
+    }
+    log_error("VF %s of %s was left able to DMA and cannot be proven quiet", vf->pci, pf->name);
+    entry = find_or_add(pool, vf->pci);
+    if (entry)
+        entry->broken = true;
+}
+
+void pool_quiesce_idle(struct pool *pool)
+{
+    struct pf pfs[PF_DEVICES_MAX];
+    struct pf_vf vf;
+    unsigned count = pf_list(pool->sysfs, pfs);
+
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < pfs[i].num_vfs; j++)
+            if (pf_read_vf(pool->sysfs, &pfs[i], j, &vf) == 0)
+                quiesce_vf(pool, &pfs[i], &vf);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Which VF is idle.
+ *
+ * sysfs says which VFs there are and which of them a kernel driver holds; the pool remembers
+ * only which ones it has lent to a vif, and which ones it does not trust. Control thread only. */
+#ifndef NETVF_VF_POOL_H
+#define NETVF_VF_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vf/pf.h"
+
+struct pool;
+struct vf;
+struct why;
+
+enum pool_state {
+    POOL_IDLE,
+    POOL_BOUND,   /* lent to a vif */
+    POOL_FOREIGN, /* a kernel driver holds it */
+    POOL_BROKEN, /* failed, or not proven quiet: not lent again before it is quiesced */
+};
+
+/* A VF that is lent to a vif: reset, its MAC address set, open. Given back by pool_give_back. */
+struct pool_lease {
+    struct vf *vf;
+    char pf[PF_NAME_MAX];
+    unsigned index;
+    uint8_t mac[6];
+    char owner[16]; /* "1/0": domain and vif */
+};
+
+/* The world below the pool; the real one is pool_hardware. */
+struct pool_ops {
+    int (*set_up)(const char *pf, unsigned index, const uint8_t mac[6], struct why *why);
+    int (*clear)(const char *pf, unsigned index, struct why *why);
+    struct vf *(*open)(const char *pci, struct why *why);
+    int (*quiesce)(const char *pci);
+};
+
+extern const struct pool_ops pool_hardware;
+
+/* `sysfs` is where sysfs is mounted; both arguments must outlive the pool. NULL/errno. */
+struct pool *pool_new(const char *sysfs, const struct pool_ops *ops);
+/* All leases must have been given back. */
+void pool_free(struct pool *pool);
+
+/* At start, when nobody can rightly be driving them: quiets every driverless VF that may still
+ * DMA. */
+void pool_quiesce_idle(struct pool *pool);
+
+/* Lends an idle VF of `pf`, switching its VFs on if it has none yet. A VF that fails is set
+ * aside and the next one is tried, within POOL_TAKE_MS. NULL and a sentence if there is none. */
+struct pool_lease *pool_take(struct pool *pool, const char *pf, const uint8_t mac[6],
+                             const char *owner, struct why *why);
+/* Resets a VF that has been used, for its next session. -1 and a sentence if it fails: then it
+ * is to be given back as broken. */
+int pool_renew(struct pool_lease *lease, struct why *why);
+/* Stops the VF, closes it, takes its MAC address away. `broken` if it has failed its user.
+ * Returns 0 if it is proven quiet, else -1: then no memory that it could reach may be released.
+ * Frees the lease. */
+int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken);
+
+#define POOL_TAKE_MS 2000
+
+/* How that VF stands; `lease` (may be NULL) is set to its lease if it is bound, else to NULL. */
+enum pool_state pool_state(const struct pool *pool, const struct pf_vf *vf,
+                           const struct pool_lease **lease);
+const char *pool_state_name(enum pool_state state);
+const char *pool_sysfs(const struct pool *pool);
+
+#endif
