@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* One vif of ours, from its directory's appearance to its deletion. Control thread only. */
+#ifndef NETVF_CONTROL_VIF_H
+#define NETVF_CONTROL_VIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/negotiate.h"
+#include "control/session.h"
+
+struct pool;
+struct pool_lease;
+struct store;
+struct vif;
+
+/* What vifs share; it outlives them. */
+struct vif_host {
+    struct store *store;
+    struct pool *pool;
+    uint16_t own_domid;
+    int fault_fd; /* eventfd on which sessions tell that they have stopped by themselves */
+    struct features features;
+};
+
+/* A vif whose directory has just been seen. Touches nothing but the watch on the guest's state.
+ * NULL/errno. */
+struct vif *vif_new(const struct vif_host *host, uint16_t domid, uint32_t devid);
+/* Ends it without a word in xenstore: its directory is gone, or vif_stop has been called. */
+void vif_free(struct vif *vif);
+
+enum vif_progress {
+    VIF_SETTLED, /* nothing to do before something changes */
+    VIF_PENDING, /* look again soon: time is running, or a call has failed */
+    VIF_GONE,    /* its directory is gone and nothing is held any more: vif_free */
+};
+
+/* Looks at the vif and does all there is to do. May take as long as a VF's reset (two seconds). */
+enum vif_progress vif_step(struct vif *vif);
+/* The daemon stops in good order: the session ends, the VF is given back, the states stay as
+ * they are, so that the next daemon takes the vif up again. */
+void vif_stop(struct vif *vif);
+
+/* For the control socket. */
+struct vif_view {
+    uint16_t domid;
+    uint32_t devid;
+    const uint8_t *mac;               /* NULL if the vif is refused for its keys */
+    const char *pf;                   /* NULL if none is named */
+    const struct pool_lease *lease;   /* NULL if it holds no VF */
+    const char *state;                /* what netvf/state says */
+    const char *error;                /* NULL or the sentence */
+    bool connected, interrupts, link; /* the last two only while connected */
+    struct session_counters counters; /* of the session, or of the last one */
+};
+
+bool vif_is(const struct vif *vif, uint16_t domid, uint32_t devid);
+bool vif_holds_vf(const struct vif *vif);
+void vif_look(struct vif *vif, struct vif_view *view);
+
+#endif
