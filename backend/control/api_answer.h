@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The documents that the control socket answers with. */
+#ifndef NETVF_CONTROL_API_ANSWER_H
+#define NETVF_CONTROL_API_ANSWER_H
+
+#include <jansson.h>
+
+struct manager;
+struct pool;
+
+struct api_world {
+    struct manager *manager;
+    struct pool *pool;
+};
+
+/* Answers {"call":"list"}, {"call":"show"} and {"call":"show","dom":1,"devid":0}; `context` is a
+ * struct api_world. What cannot be answered becomes {"error":"one sentence"}. NULL only without
+ * memory. */
+json_t *api_answer(void *context, const json_t *request);
+
+#endif
