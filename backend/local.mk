@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+AM_CFLAGS += $(MNL_CFLAGS) $(JANSSON_CFLAGS)
+
+# All that needs no libxen: unit tests link it against stores and ports of their own.
+noinst_LIBRARIES += backend/libnetvf.a
+backend_libnetvf_a_SOURCES = \
+	backend/common/clock.h \
+	backend/common/counter.h \
+	backend/common/log.c backend/common/log.h \
+	backend/common/mac.c backend/common/mac.h \
+	backend/common/sysfs.c backend/common/sysfs.h \
+	backend/common/why.c backend/common/why.h \
+	backend/control/api.c backend/control/api.h \
+	backend/control/api_answer.c backend/control/api_answer.h \
+	backend/control/kernel_vifs.c backend/control/kernel_vifs.h \
+	backend/control/manager.c backend/control/manager.h \
+	backend/control/negotiate.c backend/control/negotiate.h \
+	backend/control/session.c backend/control/session.h \
+	backend/control/vif.c backend/control/vif.h \
+	backend/control/vif_claim.c backend/control/vif_claim.h \
+	backend/control/vif_state.c backend/control/vif_state.h \
+	backend/control/worker.c backend/control/worker.h \
+	backend/datapath/headers.c backend/datapath/headers.h \
+	backend/datapath/ring.h \
+	backend/datapath/rx.c backend/datapath/rx.h \
+	backend/datapath/shm.h \
+	backend/datapath/tx.c backend/datapath/tx.h \
+	backend/datapath/tx_slots.c backend/datapath/tx_slots.h \
+	backend/translate/grant_map.c backend/translate/translate.h \
+	backend/vf/igbvf.c backend/vf/igbvf.h backend/vf/igbvf_desc.h \
+	backend/vf/igbvf_private.h backend/vf/igbvf_regs.h backend/vf/igbvf_rings.c \
+	backend/vf/netlink.c backend/vf/netlink.h \
+	backend/vf/pci.c backend/vf/pci.h \
+	backend/vf/pf.c backend/vf/pf.h \
+	backend/vf/pool.c backend/vf/pool.h \
+	backend/vf/vf.c backend/vf/vf.h \
+	backend/xen/port.h \
+	backend/xen/store.c backend/xen/store.h
+
+# The only place that knows libxen.
+noinst_LIBRARIES += backend/libnetvfxen.a
+backend_libnetvfxen_a_SOURCES = \
+	backend/xen/journal.c backend/xen/journal.h \
+	backend/xen/libxen.c backend/xen/libxen.h \
+	backend/xen/libxen_events.c \
+	backend/xen/libxen_recover.c \
+	backend/xen/store_libxen.c
+backend_libnetvfxen_a_CFLAGS = $(AM_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS)
+
+sbin_PROGRAMS += backend/netvfd
+backend_netvfd_SOURCES = backend/netvfd.c
+# libnetvf.a twice: each of the two needs something of the other (store.h; why.h, log.h).
+backend_netvfd_LDADD = backend/libnetvf.a backend/libnetvfxen.a backend/libnetvf.a \
+	$(XEN_LIBS) $(XENSTORE_LIBS) $(MNL_LIBS) $(JANSSON_LIBS)

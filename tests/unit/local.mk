@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# One block a test: its name in check_PROGRAMS, its sources, its LDADD. They run in the top of the
+# build tree with $srcdir in the environment.
+TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
+TEST_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir;
+FAKE_STORE = tests/sim/fake_store.c tests/sim/fake_store.h
+
+check_PROGRAMS += tests/unit/test_vif_state
+tests_unit_test_vif_state_SOURCES = tests/unit/test_vif_state.c
+tests_unit_test_vif_state_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_vif_state_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_negotiate
+tests_unit_test_negotiate_SOURCES = tests/unit/test_negotiate.c $(FAKE_STORE)
+tests_unit_test_negotiate_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_negotiate_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_pool
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c \
+	tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h
+tests_unit_test_pool_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_pool_LDADD = $(TEST_LIBS)
+
+# Brings a session, a port and a VF of its own: theirs are then not taken from the library.
+check_PROGRAMS += tests/unit/test_vif
+tests_unit_test_vif_SOURCES = tests/unit/test_vif.c $(FAKE_STORE) \
+	tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h
+tests_unit_test_vif_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_vif_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_kernel_vifs
+tests_unit_test_kernel_vifs_SOURCES = tests/unit/test_kernel_vifs.c $(FAKE_STORE) \
+	tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h
+tests_unit_test_kernel_vifs_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_kernel_vifs_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_api
+tests_unit_test_api_SOURCES = tests/unit/test_api.c
+tests_unit_test_api_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_api_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_schema
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
+tests_unit_test_schema_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_schema_LDADD = xenstore-schema/libschema.a $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_tx
+tests_unit_test_tx_SOURCES = tests/unit/test_tx.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_tx_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_tx_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_rx
+tests_unit_test_rx_SOURCES = tests/unit/test_rx.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_rx_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_headers
+tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
+tests_unit_test_headers_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_headers_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_igbvf_desc
+tests_unit_test_igbvf_desc_SOURCES = tests/unit/test_igbvf_desc.c
+tests_unit_test_igbvf_desc_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_igbvf_desc_LDADD = $(TEST_LIBS)
+
+dist_check_SCRIPTS = tests/unit/test_vif_script.sh
+TESTS += $(dist_check_SCRIPTS)
