@@ -51,8 +51,7 @@ struct vif {
     struct pool_lease *lease;
     bool fresh; /* the VF has been reset since its last session */
     struct port *port;
-    unsigned
-        ports_left; /* ports that could not be closed, because their VF may still reach their memory */
+    unsigned ports_left; /* not closed, because their VF may still reach their memory */
     struct session *session;
     struct session_counters counters;
 
@@ -259,11 +258,17 @@ static int take_on(struct vif *vif, struct why *why)
  * the script finds our sentence. */
 static int refuse(struct vif *vif, unsigned from, const struct why *why)
 {
-    if (!vif->refused || strcmp(vif->error.text, why->text) != 0)
-        say(vif, LOG_LEVEL_WARN, "refused: %s", why->text);
+    struct why sentence = *why;
+
+    /* It may quote a key, whose bytes need not make a string of JSON. */
+    for (char *c = sentence.text; *c; c++)
+        if (*c & 0x80)
+            *c = '?';
+    if (strcmp(vif->error.text, sentence.text) != 0)
+        say(vif, LOG_LEVEL_WARN, "refused: %s", sentence.text);
     release(vif, false);
     vif->refused = true;
-    vif->error = *why;
+    vif->error = sentence;
     vif->state = VALUE_BE_NETVF_STATE_REFUSED;
     return publish_state(vif, from, from == XenbusStateConnected ? from : XenbusStateInitWait,
                          false);
@@ -273,17 +278,13 @@ static int adopt(struct vif *vif, unsigned from)
 {
     struct why why;
 
+    if (from == XenbusStateClosed && vif->reconnects.left)
+        vif->reconnects.left--;
     if (take_on(vif, &why) < 0)
         return refuse(vif, from, &why);
     vif->error.text[0] = '\0';
     vif->state = VALUE_BE_NETVF_STATE_BOUND;
     return publish_state(vif, from, XenbusStateInitWait, true);
-}
-
-static int advertise(struct vif *vif, unsigned from)
-{
-    vif->reconnects.left--;
-    return adopt(vif, from);
 }
 
 static int take_over(struct vif *vif, unsigned from)
@@ -379,11 +380,10 @@ static int carry_out(struct vif *vif, enum vif_action action, unsigned from)
     log_debug("%s: %s", vif->name, vif_action_name(action));
     switch (action) {
     case VIF_ADOPT:
+    case VIF_ADVERTISE:
         return adopt(vif, from);
     case VIF_BIND:
         return take_over(vif, from);
-    case VIF_ADVERTISE:
-        return advertise(vif, from);
     case VIF_CONNECT:
         return start(vif, from);
     case VIF_DISCONNECT:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/why.h"
+#include "control/api_answer.h"
 #include "control/manager.h"
 #include "control/session.h"
 #include "sim/fake_store.h"
@@ -98,6 +99,16 @@ struct port *port_open(const char *name, uint16_t peer, const char *pci, struct 
     fake.ports++;
     snprintf(fake.port_name, sizeof fake.port_name, "%s", name);
     return port;
+}
+
+uint64_t port_leaked(void)
+{
+    return 3;
+}
+
+uint64_t port_live(void)
+{
+    return 5;
 }
 
 static int vf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
@@ -668,6 +679,74 @@ START_TEST(can_be_looked_at)
 }
 END_TEST
 
+static char *answer(const char *request)
+{
+    struct api_world world = {.manager = manager, .pool = pool};
+    json_t *document = json_loads(request, 0, NULL), *reply = api_answer(&world, document);
+    char *text = json_dumps(reply, JSON_COMPACT);
+
+    json_decref(document);
+    json_decref(reply);
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
+static void answers(const char *request, const char *part)
+{
+    char *text = answer(request);
+
+    ck_assert_msg(strstr(text, part) != NULL, "%s: %s lacks %s", request, text, part);
+    free(text);
+}
+
+START_TEST(answers_the_command)
+{
+    connected();
+    answers(
+        "{\"call\":\"list\"}",
+        "{\"pfs\":[{\"name\":\"eth0\",\"pci\":\"0000:01:00.0\",\"driver\":\"igb\",\"up\":true,"
+        "\"carrier\":true,\"vfs\":[{\"index\":0,\"pci\":\"0000:01:10.0\",\"state\":\"bound\","
+        "\"driver\":null,\"vif\":\"1/0\",\"mac\":\"00:16:3e:01:02:03\",\"translation\":\"host\","
+        "\"link\":true},{\"index\":1,\"pci\":\"0000:01:10.2\",\"state\":\"idle\",\"driver\":null,"
+        "\"vif\":null,\"mac\":null,\"translation\":null,\"link\":null}]}],"
+        "\"leaks\":{\"grants\":3,\"live\":5}}");
+    answers(
+        "{\"call\":\"show\"}",
+        "{\"vifs\":[{\"dom\":1,\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"pf\":\"eth0\","
+        "\"vf\":\"0000:01:10.0\",\"translation\":\"host\",\"state\":\"connected\",\"error\":null,"
+        "\"interrupts\":\"event-channel\",\"link\":true,\"counters\":{\"tx_packets\":7,");
+    answers("{\"call\":\"show\",\"dom\":1,\"devid\":0}", "\"dom\":1");
+    answers("{\"call\":\"show\",\"dom\":2}", "{\"vifs\":[]}");
+    answers("{\"call\":\"show\",\"dom\":-1}", "{\"error\":");
+    answers("{\"call\":\"show\",\"dom\":\"x\"}", "{\"error\":");
+    answers("{\"call\":\"halt\"}", "{\"error\":");
+    answers("{}", "{\"error\":");
+}
+END_TEST
+
+START_TEST(answers_about_keys_that_are_no_text)
+{
+    libxl_creates(1, "00:16:3e:01:02:\xff\xfe");
+    scan();
+    is(BE "/netvf/state", "refused");
+    answers("{\"call\":\"show\"}", "\"state\":\"refused\",\"error\":\"");
+}
+END_TEST
+
+START_TEST(nonsense_in_the_guests_state_is_rationed)
+{
+    connected();
+    for (unsigned i = 0; i < 20; i++) {
+        set(FE "/state", "nonsense");
+        scan();
+        nothing_held();
+        set(FE "/state", "1");
+        scan();
+    }
+    ck_assert_uint_le(fake.taken, 6);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("vif");
@@ -699,6 +778,9 @@ int main(void)
     tcase_add_test(test, finds_a_half_done_close);
     tcase_add_test(test, store_trouble_is_tried_again);
     tcase_add_test(test, can_be_looked_at);
+    tcase_add_test(test, answers_the_command);
+    tcase_add_test(test, answers_about_keys_that_are_no_text);
+    tcase_add_test(test, nonsense_in_the_guests_state_is_rationed);
     suite_add_tcase(suite, test);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
