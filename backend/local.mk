@@ -4,6 +4,7 @@ AM_CFLAGS += $(MNL_CFLAGS) $(JANSSON_CFLAGS)
 # All that needs no libxen: unit tests link it against stores and ports of their own.
 noinst_LIBRARIES += backend/libnetvf.a
 backend_libnetvf_a_SOURCES = \
+	backend/common/allowance.h \
 	backend/common/clock.h \
 	backend/common/counter.h \
 	backend/common/log.c backend/common/log.h \

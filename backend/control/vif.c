@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/vif.h"
 
+#include "common/allowance.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mac.h"
@@ -31,12 +32,6 @@
  * meanwhile. */
 #define TRANSACTION_RETRIES 8
 
-/* So many events in a row, then one per interval. */
-struct allowance {
-    unsigned left;
-    int64_t since;
-};
-
 struct vif {
     const struct vif_host *host;
     uint16_t domid;
@@ -62,18 +57,6 @@ struct vif {
     struct allowance reconnects, lines;
 };
 
-static bool allow(struct allowance *allowance, unsigned burst, int64_t every, int64_t now)
-{
-    int64_t earned = (now - allowance->since) / every;
-
-    if (earned > 0) {
-        allowance->since += earned * every;
-        allowance->left =
-            earned >= burst - allowance->left ? burst : allowance->left + (unsigned)earned;
-    }
-    return allowance->left > 0;
-}
-
 __attribute__((format(printf, 3, 4))) static void say(struct vif *vif, enum log_level level,
                                                       const char *format, ...)
 {
@@ -83,7 +66,7 @@ __attribute__((format(printf, 3, 4))) static void say(struct vif *vif, enum log_
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (allow(&vif->lines, LOG_BURST, LOG_EVERY_MS, clock_ms()))
+    if (allowance_left(&vif->lines, LOG_BURST, LOG_EVERY_MS, clock_ms()))
         vif->lines.left--;
     else
         level = LOG_LEVEL_DEBUG;
@@ -431,7 +414,7 @@ static void look(struct vif *vif, struct vif_snapshot *s)
     s->refused = vif->refused;
     s->faulted =
         vif->faulted || (vif->session && session_state(vif->session, &ignored) != SESSION_RUNNING);
-    s->throttled = !allow(&vif->reconnects, RECONNECT_BURST, RECONNECT_EVERY_MS, now);
+    s->throttled = !allowance_left(&vif->reconnects, RECONNECT_BURST, RECONNECT_EVERY_MS, now);
     if (s->backend != XenbusStateClosing)
         vif->closing_since = 0;
     else if (!vif->closing_since)
