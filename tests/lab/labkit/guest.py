@@ -26,7 +26,7 @@ class Guest:
         vifs = ", ".join(f"'{line}'" for line in self.vifs)
         return (f"name = '{self.name}'\n"
                 f"type = '{self.kind}'\n"
-                f"kernel = '{GUEST_DIR}/vmlinuz-{self.kernel}'\n"
+                f"kernel = '{GUEST_DIR}/vmlinux-{self.kernel}'\n"
                 f"ramdisk = '{GUEST_DIR}/initrd-{self.kernel}.img'\n"
                 "cmdline = 'console=hvc0 loglevel=4 net.ifnames=0'\n"
                 f"memory = {self.memory}\n"

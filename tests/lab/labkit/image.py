@@ -1,5 +1,7 @@
 """The lab image: hypervisor, kernels, dom0's root and the initramfs of dom0 and guests.
 
+Kernels and guests' initramfs are kept unpacked: decompressing them is the slowest part of a start under emulation.
+
 Built once from Debian's packages into CACHE/image-HASH, where HASH covers everything that decides the content.
 A build happens in a temporary directory that is renamed when complete, so a killed build leaves no half image.
 """
@@ -7,9 +9,11 @@ import concurrent.futures
 import fcntl
 import gzip
 import hashlib
+import lzma
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import time
@@ -26,7 +30,7 @@ DOM0_MODULES = ("xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenf
                 "igb", "igbvf", "bridge", "tun", "veth", "8021q", "pktgen", "dummy", "loop")
 GUEST_MODULES = ("xen-netfront", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "pktgen", "8021q", "tun")
 GUEST_PROGRAMS = ("/usr/bin/iperf3", "/usr/sbin/ethtool")
-RECIPE_FILES = ("labkit/image.py", "dom0/initramfs-init", "guest/init")
+RECIPE_FILES = ("labkit/image.py", "dom0/initramfs-init")
 GUEST_DIR = "usr/lib/netvf-lab/guest"
 
 
@@ -126,10 +130,10 @@ class Builder:
         return list(dict.fromkeys(files))
 
     def copy_kernel(self, kernel):
-        source = f"{self.work}/{kernel}/boot/vmlinuz-{self.versions[kernel]}"
-        shutil.copy(source, f"{self.image}/vmlinuz-{kernel}")
+        target = f"{self.image}/vmlinux-{kernel}"
+        unpack_kernel(f"{self.work}/{kernel}/boot/vmlinuz-{self.versions[kernel]}", target)
         os.makedirs(f"{self.root}/{GUEST_DIR}", exist_ok=True)
-        shutil.copy(source, f"{self.root}/{GUEST_DIR}/vmlinuz-{kernel}")
+        shutil.copy(target, f"{self.root}/{GUEST_DIR}/vmlinux-{kernel}")
 
     def install_modules(self, kernel):
         """A trimmed /lib/modules in dom0's root; unpacked, because xz is slow under emulation."""
@@ -141,24 +145,22 @@ class Builder:
             shutil.copy(f"{base}/{tree}/{index}", f"{self.root}/usr/{tree}/{index}")
         run(["depmod", "-b", self.root, self.versions[kernel]])
 
-    def initramfs(self, kernel, name, init, modules, programs=()):
+    def initramfs(self, kernel, name, modules, programs=(), init=None):
+        """An uncompressed cpio of busybox, modules in loading order, and programs."""
         tree = f"{self.work}/{name}-{kernel}"
         os.makedirs(f"{tree}/bin")
         os.makedirs(f"{tree}/modules")
         shutil.copy(f"{self.root}/usr/bin/busybox", f"{tree}/bin/busybox")
         os.symlink("busybox", f"{tree}/bin/sh")
-        shutil.copy(LAB_DIR / init, f"{tree}/init")
+        if init:
+            shutil.copy(LAB_DIR / init, f"{tree}/init")
         order = [copy_module(path, f"{tree}/modules") for path in self.module_files(kernel, modules)]
         with open(f"{tree}/modules/order", "w", encoding="ascii") as out:
             out.writelines(f"{module}\n" for module in order)
         for program in programs:
             self.copy_program(program, tree)
         target = f"{self.image}/{name}-{kernel}.img"
-        with open(target, "wb") as out:
-            find = subprocess.run(["find", ".", "-print0"], cwd=tree, check=True, capture_output=True)
-            cpio = subprocess.run(["cpio", "--null", "--create", "--format=newc", "--quiet", "--owner=0:0"], cwd=tree, check=True,
-                                  input=find.stdout, capture_output=True)
-            out.write(gzip.compress(cpio.stdout, 6))
+        pack_cpio(tree, target)
         return target
 
     def copy_program(self, program, tree):
@@ -169,11 +171,12 @@ class Builder:
             shutil.copy(self.root + path, tree + path)
 
     def make_dom0_initramfs(self, kernel):
-        self.initramfs(kernel, "dom0", "dom0/initramfs-init", DOM0_BOOT_MODULES)
+        self.initramfs(kernel, "dom0", DOM0_BOOT_MODULES, init="dom0/initramfs-init")
 
     def make_guest_initramfs(self, kernel):
-        made = self.initramfs(kernel, "guest", "guest/init", GUEST_MODULES, GUEST_PROGRAMS)
-        shutil.move(made, f"{self.root}/{GUEST_DIR}/initrd-{kernel}.img")
+        """Without its init: that comes with every boot (machine.pack_overlay), so that changing it builds no new image."""
+        made = self.initramfs(kernel, "guest", GUEST_MODULES, GUEST_PROGRAMS)
+        shutil.move(made, f"{self.root}/{GUEST_DIR}/base-{kernel}.cpio")
 
     def make_disk(self):
         for waste in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
@@ -189,6 +192,32 @@ def newest_kernel_package(kernel):
     if not found:
         raise Fail(f"apt offers no linux-image-amd64 {kernel}: run tests/lab/setup.sh, which adds bookworm-backports")
     return found.group(1)
+
+
+def unpack_kernel(bzimage, target):
+    """The ELF inside a bzImage (boot protocol 2.08: payload_offset, payload_length)."""
+    with open(bzimage, "rb") as source:
+        data = source.read()
+    start = (data[0x1f1] + 1) * 512
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    # The last four bytes are the unpacked size.
+    payload = data[start + offset:start + offset + length - 4]
+    if payload.startswith(b"\xfd7zXZ"):
+        plain = lzma.decompress(payload)
+    elif payload.startswith(b"\x28\xb5\x2f\xfd"):
+        plain = subprocess.run(["zstd", "-dc"], input=payload, check=True, capture_output=True).stdout
+    else:
+        raise Fail(f"{bzimage} is compressed in a way the lab does not know")
+    with open(target, "wb") as out:
+        out.write(plain)
+
+
+def pack_cpio(tree, target):
+    names = subprocess.run(["find", ".", "-print0"], cwd=tree, check=True, capture_output=True).stdout
+    packed = subprocess.run(["cpio", "--null", "--create", "--format=newc", "--quiet", "--owner=0:0"], cwd=tree, check=True, input=names,
+                            capture_output=True).stdout
+    with open(target, "wb") as out:
+        out.write(packed)
 
 
 def copy_module(path, directory):

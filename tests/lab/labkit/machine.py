@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 import time
 
+from . import image
 from .agent import Agent
 from .base import BUILD, CACHE, LAB_DIR, RUNTIME, Fail, run
 
@@ -57,6 +58,11 @@ def pack_overlay(target):
         run(["make", "-C", BUILD, "install", f"DESTDIR={stage}"], timeout=300)
     for name in ("init", "agent"):
         shutil.copy(LAB_DIR / "dom0" / name, f"{stage}/usr/lib/netvf-lab/{name}")
+    # dom0 appends this to the guests' initramfs: the kernel unpacks archives that follow each other over one another.
+    os.makedirs(f"{stage}/guest-init")
+    shutil.copy(LAB_DIR / "guest" / "init", f"{stage}/guest-init/init")
+    image.pack_cpio(f"{stage}/guest-init", f"{stage}/usr/lib/netvf-lab/guest-init.cpio")
+    shutil.rmtree(f"{stage}/guest-init")
     with tarfile.open(target, "w") as tar:
         for top in sorted(os.listdir(stage)):
             tar.add(f"{stage}/{top}", arcname=top, filter=as_root, recursive=True)
@@ -84,14 +90,14 @@ class Machine:
 
     # -- life -----------------------------------------------------------------------------------------------------
 
-    def start(self, image, lock):
+    def start(self, root, lock):
         os.makedirs(self.out, exist_ok=True)
         os.makedirs(self.runtime, exist_ok=True)
         pack_overlay(f"{self.runtime}/overlay.tar")
         self._make_outside()
         with open(f"{self.out}/qemu.log", "w", encoding="utf-8") as log:
             # QEMU inherits the lock: it is held for as long as the machine lives, whoever started it.
-            self.process = subprocess.Popen(["ip", "netns", "exec", self.netns, *self._command(image)], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(["ip", "netns", "exec", self.netns, *self._command(root)], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, start_new_session=True, pass_fds=[lock.file.fileno()])
         self.pid = self.process.pid
         self.save()
@@ -154,7 +160,7 @@ class Machine:
         run(["ip", "netns", "add", self.netns])
         inside = ["ip", "-n", self.netns]
         run([*inside, "link", "set", "lo", "up"])
-        run([*inside, "tuntap", "add", "tap0", "mode", "tap", "vnet_hdr"])
+        run([*inside, "tuntap", "add", "tap0", "mode", "tap"])
         for address in OUTSIDE_ADDRESSES:
             run([*inside, "addr", "add", address, "dev", "tap0"])
         run([*inside, "link", "set", "tap0", "up"])
@@ -181,14 +187,14 @@ class Machine:
     def read_log(self, name):
         return read_bytes(f"{self.out}/{name}").decode(errors="replace")
 
-    def _command(self, image):
+    def _command(self, root):
         accel = os.environ.get("NETVF_LAB_ACCEL", "tcg,thread=multi")
-        cpu = "max,phys-bits=36" if accel.startswith("tcg") else "host,phys-bits=36"
+        cpu = "max,phys-bits=36,-xsave" if accel.startswith("tcg") else "host,phys-bits=36"
         return ["qemu-system-x86_64", "-name", self.name, "-nodefaults", "-no-reboot", "-display", "none",
                 "-machine", "q35", "-accel", accel, "-cpu", cpu, "-smp", "2", "-m", "3072",
                 "-chardev", f"socket,id=console,path={self._socket('console')},server=on,wait=off,logfile={self.out}/console.log",
                 "-serial", "chardev:console",
-                "-drive", f"file={image}/disk.img,if=virtio,format=raw,snapshot=on",
+                "-drive", f"file={root}/disk.img,if=virtio,format=raw,snapshot=on",
                 "-drive", f"file={self.runtime}/overlay.tar,if=virtio,format=raw,readonly=on",
                 "-device", "intel-iommu,intremap=off,aw-bits=48",
                 "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
@@ -197,8 +203,8 @@ class Machine:
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self._socket('agent')},server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=netvf.agent",
-                "-kernel", f"{image}/xen.elf", "-append", XEN_OPTIONS,
-                "-initrd", f"{image}/vmlinuz-{self.kernel} {DOM0_OPTIONS},{image}/dom0-{self.kernel}.img"]
+                "-kernel", f"{root}/xen.elf", "-append", XEN_OPTIONS,
+                "-initrd", f"{root}/vmlinux-{self.kernel} {DOM0_OPTIONS},{root}/dom0-{self.kernel}.img"]
 
 
 def read_bytes(path):
