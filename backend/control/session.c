@@ -30,8 +30,8 @@ static int map_rings(struct session *s, struct why *why)
     s->tx_page = port->ops->ring_map(port, plan->tx_ring_ref);
     s->rx_page = s->tx_page ? port->ops->ring_map(port, plan->rx_ring_ref) : NULL;
     if (!s->rx_page)
-        return why_fail(why, "%s: cannot map the frontend's rings (references %u, %u): %s",
-                        plan->name, plan->tx_ring_ref, plan->rx_ring_ref, strerror(errno));
+        return why_fail(why, "cannot map the frontend's rings (references %u, %u): %s",
+                        plan->tx_ring_ref, plan->rx_ring_ref, strerror(errno));
     return 0;
 }
 
@@ -41,7 +41,7 @@ static int bind_events(struct session *s, struct why *why)
     struct port *port = w->plan.port;
 
     if (port->ops->bind_peer(port, w->plan.event_channel, &w->peer_event) < 0)
-        return why_fail(why, "%s: cannot bind the frontend's event channel %u: %s", w->plan.name,
+        return why_fail(why, "cannot bind the frontend's event channel %u: %s",
                         w->plan.event_channel, strerror(errno));
     s->peer_bound = true;
     if (port->ops->bind_msix(port, w->plan.vf->pci, 0, &w->vf_event) == 0)
@@ -105,20 +105,20 @@ int session_start(struct session **session, const struct session_plan *plan, str
     struct worker *w;
 
     if (!s)
-        return why_fail(why, "%s: no memory", plan->name);
+        return why_fail(why, "no memory for its session");
     w = &s->worker;
     w->plan = *plan;
     w->port_before = plan->port->counters;
     w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w->wake_fd < 0) {
-        why_fail(why, "%s: %s", plan->name, strerror(errno));
+        why_fail(why, "no eventfd for its worker: %s", strerror(errno));
         goto fail;
     }
     if (map_rings(s, why) < 0)
         goto fail;
     if (plan->port->ops->dma_alloc(plan->port, s->pages, SESSION_PAGES) < 0) {
-        why_fail(why, "%s: no pages for descriptor rings (raise xen-gntalloc's limit): %s",
-                 plan->name, strerror(errno));
+        why_fail(why, "no pages for descriptor rings (raise xen-gntalloc's limit): %s",
+                 strerror(errno));
         goto fail;
     }
     s->pages_there = true;
@@ -129,7 +129,7 @@ int session_start(struct session **session, const struct session_plan *plan, str
     if (plan->vf->ops->start(plan->vf, s->pages, w->interrupts, why) < 0)
         goto fail;
     if (worker_start(w) < 0) {
-        why_fail(why, "%s: cannot start a worker: %s", plan->name, strerror(errno));
+        why_fail(why, "cannot start its worker: %s", strerror(errno));
         goto fail;
     }
     *session = s;

@@ -46,7 +46,6 @@ struct vif {
     struct pool_lease *lease;
     bool fresh; /* the VF has been reset since its last session */
     struct port *port;
-    unsigned ports_left; /* not closed, because their VF may still reach their memory */
     struct session *session;
     struct session_counters counters;
 
@@ -180,8 +179,6 @@ static void release(struct vif *vif, bool broken)
      * the next daemon gives them back, after it has reset the VF. */
     if (rc == 0)
         vif->port->ops->close(vif->port);
-    else
-        vif->ports_left++;
     vif->port = NULL;
     say(vif, LOG_LEVEL_INFO, "gives VF %s back", pci);
 }
@@ -189,11 +186,8 @@ static void release(struct vif *vif, bool broken)
 static struct port *open_port(const struct vif *vif, struct why *why)
 {
     char name[32];
-    int length = snprintf(name, sizeof name, "%u-%u", vif->domid, vif->devid);
 
-    /* The name is that of the journal, and the journal of a port that was left must stay. */
-    if (vif->ports_left)
-        snprintf(name + length, sizeof name - (size_t)length, ".%u", vif->ports_left);
+    snprintf(name, sizeof name, "%u-%u", vif->domid, vif->devid);
     return port_open(name, vif->domid, vif->lease->vf->pci, why);
 }
 

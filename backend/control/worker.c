@@ -40,7 +40,7 @@ static void fail(struct worker *w, enum session_state state, const char *what)
 {
     uint64_t one = 1;
 
-    snprintf(w->why.text, sizeof w->why.text, "%s: %s", w->plan.name, what);
+    snprintf(w->why.text, sizeof w->why.text, "%s", what);
     __atomic_store_n(&w->state, state, __ATOMIC_RELEASE);
     if (write(w->plan.fault_fd, &one, sizeof one) < 0)
         return; /* the counter is full: control has not looked yet and will */

@@ -21,6 +21,21 @@ static struct journal_file *map_file(int fd)
     return file == MAP_FAILED ? NULL : file;
 }
 
+/* A journal of the same name may be there still, with pins that could not be released: it stays, and this one gets a
+ * number. */
+static int create(struct journal *journal, const char *name)
+{
+    int fd;
+
+    snprintf(journal->path, sizeof journal->path, "%s/%s", JOURNAL_DIR, name);
+    for (unsigned i = 1;; i++) {
+        fd = open(journal->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+        snprintf(journal->path, sizeof journal->path, "%s/%s~%u", JOURNAL_DIR, name, i);
+    }
+}
+
 int journal_open(struct journal *journal, const char *name, const char *pci)
 {
     int fd;
@@ -28,8 +43,7 @@ int journal_open(struct journal *journal, const char *name, const char *pci)
     if ((mkdir(NETVF_RUNDIR, 0755) < 0 && errno != EEXIST) ||
         (mkdir(JOURNAL_DIR, 0700) < 0 && errno != EEXIST))
         return -1;
-    snprintf(journal->path, sizeof journal->path, "%s/%s", JOURNAL_DIR, name);
-    fd = open(journal->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fd = create(journal, name);
     if (fd < 0)
         return -1;
     journal->file = ftruncate(fd, sizeof(struct journal_file)) < 0 ? NULL : map_file(fd);

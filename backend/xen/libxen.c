@@ -232,10 +232,25 @@ static void libxen_dma_free(struct port *port, struct dma_page *pages, unsigned 
     xengntshr_unshare(p->gntshr, pages[0].va, count);
 }
 
+/* What a session had to leave pinned because its VF was not quiet then. */
+static void release_left(struct libxen_port *p)
+{
+    for (unsigned i = 0; i < JOURNAL_CAPACITY; i++) {
+        const struct journal_record *record = &p->journal.file->records[i];
+        struct grant_pin pin = {
+            .dma = record->dma, .handle = record->handle, .journal = (uint16_t)i};
+
+        if (record->live && unpin_pages(p, &pin, 1) == 0 && record->peer != OWN_DOMID)
+            __atomic_fetch_sub(&live_pins, 1, __ATOMIC_RELAXED);
+    }
+}
+
 static void libxen_close(struct port *port)
 {
     struct libxen_port *p = libxen_port(port);
 
+    if (p->journal.file)
+        release_left(p);
     if (p->journal.file && p->journal.file->irq.evtchn)
         libxen_release_irq(p->call, p->xc, &p->journal.file->irq);
     journal_close(&p->journal);

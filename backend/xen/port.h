@@ -79,6 +79,7 @@ struct port_ops {
     int (*event_pending)(struct port *port, uint32_t *local);
     int (*event_unmask)(struct port *port, uint32_t local);
 
+    /* Only when no device can reach any page of it: what is still pinned is released. */
     void (*close)(struct port *port);
 };
 
