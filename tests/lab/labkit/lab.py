@@ -82,6 +82,12 @@ class Lab:
     def backend_path(self, guest, devid=0):
         return f"/local/domain/0/backend/vif/{guest.domid}/{devid}"
 
+    def begin(self):
+        """A scenario starts: what Xen says from here on is its own."""
+        self.guests.clear()
+        self.dom0("xl dmesg -c", timeout=60)
+        self.xen_said = ""
+
     def xen_log(self):
         """What Xen logged since the scenario began."""
         self.xen_said += self.dom0("xl dmesg -c", timeout=60).out

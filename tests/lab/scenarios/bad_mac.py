@@ -1,0 +1,15 @@
+"""A malformed MAC in the backend's directory, scribbled by hand past xl: refused in a sentence, the daemon and others go on."""
+from labkit import ours, scribble
+
+BAD = ("banana", "00:16:3e:00:00", "00:16:3e:00:00:zz", "01:16:3e:00:00:01", "00:00:00:00:00:00", "")
+
+
+def run(lab):
+    bystander = ours.guest_on_vf(lab, 1, "bystander")
+    guest = ours.plain_guest(lab)
+    for devid, mac in enumerate(BAD):
+        scribble.vif(lab, guest, devid, mac=mac)
+        scribble.expect_refused(lab, guest, devid, ["mac"])
+        scribble.remove(lab, guest, devid)
+    lab.check(lab.ping(bystander, lab.OUR_OUTSIDE, 20)["loss_percent"] == 0, "the bystander lost pings")
+    return {"refused": len(BAD)}

@@ -1,0 +1,14 @@
+"""The main job: a stock guest through an idle VF, no loss, no payload copy, few hypercalls, at least as fast as the kernel's netback."""
+from labkit import mainjob
+
+
+def run(lab):
+    guest = mainjob.start_guest(lab)
+    shown = lab.show(guest)
+    lab.check(shown["interrupts"] == "event-channel", f"the VF's interrupts come by {shown['interrupts']} on a kernel that has event channels")
+    figures = mainjob.measure_ours(lab, guest) | mainjob.measure_kernel(lab, guest)
+    guest.destroy()
+    figures |= mainjob.leftovers(lab)
+    missed = mainjob.shortcomings(figures)
+    lab.check(not missed, "; ".join(missed))
+    return figures
