@@ -166,6 +166,7 @@ void session_count(struct session *session, struct session_counters *c)
     *c = (struct session_counters){
         .tx_packets = counter_read(&w->tx.counters.packets),
         .tx_bytes = counter_read(&w->tx.counters.bytes),
+        .tx_segments = counter_read(&w->tx.counters.segments),
         .rx_packets = counter_read(&w->rx.counters.packets),
         .rx_bytes = counter_read(&w->rx.counters.bytes),
         .tx_dropped = counter_read(&w->tx.counters.dropped),

@@ -22,19 +22,21 @@ struct session_plan {
     uint8_t mac[6];    /* frames that leave must come from here */
     uint32_t tx_ring_ref, rx_ring_ref;
     uint32_t event_channel; /* the guest's port */
-    bool rx_notify;         /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
-    bool gso_tcpv4;         /* it was told that it may send TCP/IPv4 frames larger than the MTU */
-    int fault_fd;           /* an eventfd of the control loop, written when the session has stopped by itself */
+    bool rx_notify; /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
+    bool gso_tcpv4; /* it was told that it may send TCP/IPv4 frames larger than the MTU */
+    int fault_fd; /* an eventfd of the control loop, written when the session has stopped by itself */
 };
 
 /* Figures of a session, monotonic from its start. */
 struct session_counters {
-    uint64_t tx_packets, tx_bytes;           /* frames taken from the guest */
-    uint64_t rx_packets, rx_bytes;           /* frames given to the guest */
-    uint64_t tx_dropped, tx_spoofed;         /* refused: malformed or beyond a limit; foreign source MAC */
-    uint64_t rx_dropped;                     /* frames the VF delivered that could not be passed on */
+    uint64_t tx_packets, tx_bytes;   /* frames taken from the guest */
+    uint64_t tx_segments;            /* what they become on the wire: the VF segments large ones */
+    uint64_t rx_packets, rx_bytes;   /* frames given to the guest */
+    uint64_t tx_dropped, tx_spoofed; /* refused: malformed or beyond a limit; foreign source MAC */
+    uint64_t rx_dropped;             /* frames the VF delivered that could not be passed on */
     uint64_t tx_wire_packets, rx_wire_packets, tx_wire_bytes, rx_wire_bytes; /* the VF's own */
-    uint64_t payload_copies, header_copies;  /* frames whose payload was copied; header copies made */
+    uint64_t payload_copies,
+        header_copies; /* frames whose payload was copied; header copies made */
     uint64_t hypercalls, hypercalls_tx, hypercalls_rx;
     uint64_t map_ops, unmap_ops, copy_ops;
     uint64_t events_sent, events_received, interrupts, doorbells, polls;
@@ -56,7 +58,8 @@ int session_stop(struct session *session);
 
 /* How it is doing; `why` gets the fault's sentence. */
 enum session_state session_state(struct session *session, struct why *why);
-bool session_interrupts(const struct session *session); /* VF interrupts arrive as events; false: polling */
+bool session_interrupts(
+    const struct session *session); /* VF interrupts arrive as events; false: polling */
 void session_count(struct session *session, struct session_counters *counters);
 
 #endif

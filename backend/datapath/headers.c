@@ -12,7 +12,8 @@ static unsigned be16(const uint8_t *bytes)
     return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
-static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol, struct headers *headers)
+static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol,
+                    struct headers *headers)
 {
     const uint8_t *l4 = bytes + headers->length;
     unsigned left = count - headers->length;
@@ -49,7 +50,8 @@ static void read_ipv4(const uint8_t *bytes, unsigned count, struct headers *head
     headers->ipv4 = true;
     headers->ip_len = (uint16_t)ip_len;
     headers->length = (uint16_t)(headers->length + ip_len);
-    if (be16(ip + 6) & 0x3fff) /* a fragment: what follows is no L4 header, or not all of its payload */
+    if (be16(ip + 6) &
+        0x3fff) /* a fragment: what follows is no L4 header, or not all of its payload */
         return;
     read_l4(bytes, count, ip[9], headers);
 }
@@ -90,8 +92,8 @@ void headers_prepare_tso(uint8_t *bytes, const struct headers *headers)
     uint8_t *tcp = ip + headers->ip_len;
     uint32_t sum = PROTO_TCP;
 
-    memset(ip + 2, 0, 2);  /* total length */
-    memset(ip + 10, 0, 2); /* header checksum */
+    memset(ip + 2, 0, 2);                 /* total length */
+    memset(ip + 10, 0, 2);                /* header checksum */
     for (unsigned i = 12; i < 20; i += 2) /* source and destination */
         sum += be16(ip + i);
     while (sum >> 16)

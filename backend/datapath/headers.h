@@ -17,7 +17,7 @@ struct headers {
     uint16_t length; /* all of the headers that were understood; the payload begins there */
     uint16_t ip_len; /* 0: not IP */
     uint8_t mac_len;
-    uint8_t l4_len;  /* 0: not TCP or UDP, or a fragment */
+    uint8_t l4_len; /* 0: not TCP or UDP, or a fragment */
     enum vf_l4 l4;
     bool ipv4;
     bool vlan;

@@ -13,17 +13,18 @@
 
 #include "datapath/shm.h"
 
-#define RING_SLOTS 256u /* both netif rings: (4096 - 64) / 12 or / 8, rounded down to a power of two */
+#define RING_SLOTS \
+    256u /* both netif rings: (4096 - 64) / 12 or / 8, rounded down to a power of two */
 
 /* 32-bit words of the header */
 enum { RING_REQ_PROD, RING_REQ_EVENT, RING_RSP_PROD, RING_RSP_EVENT, RING_HEADER_WORDS = 16 };
 
 struct ring {
     volatile uint32_t *shared;
-    unsigned slot_words;  /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring */
-    uint32_t req_cons;    /* next request to take */
-    uint32_t rsp_prod;    /* next response to write */
-    uint32_t rsp_pushed;  /* as far as the guest has been told */
+    unsigned slot_words; /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring */
+    uint32_t req_cons;   /* next request to take */
+    uint32_t rsp_prod;   /* next response to write */
+    uint32_t rsp_pushed; /* as far as the guest has been told */
 };
 
 /* Takes up the ring where its last backend left it: at the responses that the guest has seen. */

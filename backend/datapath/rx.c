@@ -15,8 +15,7 @@ void rx_attach(struct rx *rx, void *page)
     ring_attach(&rx->ring, page, sizeof(netif_rx_request_t) / sizeof(uint32_t));
 }
 
-static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot,
-                         struct grant_pin *pin)
+static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot, struct grant_pin *pin)
 {
     union {
         uint32_t words[2];

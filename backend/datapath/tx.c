@@ -203,6 +203,13 @@ static bool all_pinned(const struct tx *tx, const struct tx_work *work)
     return true;
 }
 
+/* Frames that one of the guest's becomes on the wire. The VF's own counter is no measure of that everywhere: QEMU's
+ * counts a frame that it segments once. */
+static uint32_t segments_of(const struct tx_work *work)
+{
+    return work->mss ? (work->total - work->headers.length + work->mss - 1) / work->mss : 1;
+}
+
 /* Step 5. */
 static void post(struct tx *tx, struct tx_work *work)
 {
@@ -229,6 +236,7 @@ static void post(struct tx *tx, struct tx_work *work)
     tx->vf->ops->tx_post(tx->vf, segments, count, work->blank || work->mss ? &offload : NULL);
     work->frame->posted = work->frame->ok = true;
     counter_add(&tx->counters.packets, 1);
+    counter_add(&tx->counters.segments, segments_of(work));
     counter_add(&tx->counters.bytes, work->total);
 }
 

@@ -16,14 +16,15 @@
 #define TX_SLOTS_MAX   18u
 #define TX_SLOTS_FATAL 20u
 /* Most frames of one batch, and longest frame on the wire without its VLAN tag and CRC. */
-#define TX_BATCH       64u
-#define TX_FRAME_MAX   1514u
+#define TX_BATCH     64u
+#define TX_FRAME_MAX 1514u
 /* Each frame in flight has its header copy in a buffer of its own. */
 #define TX_HEADER_ROOM  256u
 #define TX_HEADER_PAGES (RING_SLOTS * TX_HEADER_ROOM / 4096u)
 
 struct tx_counters {
     uint64_t packets, bytes;
+    uint64_t segments; /* frames on the wire that `packets` become: more, where the VF segments */
     uint64_t dropped, spoofed;
     uint64_t header_copies, payload_copies;
 };
@@ -32,7 +33,7 @@ struct tx_counters {
 struct tx_slot {
     struct grant_pin pin;
     uint16_t id;
-    bool extra;  /* no data: its response is NETIF_RSP_NULL */
+    bool extra; /* no data: its response is NETIF_RSP_NULL */
     bool pinned;
 };
 
@@ -59,7 +60,7 @@ struct tx_work {
     uint16_t first_copy, copies;  /* in tx->copies */
     uint32_t total;
     uint16_t mss;
-    bool blank;    /* checksum left to us */
+    bool blank; /* checksum left to us */
     bool drop;
     uint16_t copied; /* bytes of it that are in the header copy */
     uint16_t sent_from_copy;
@@ -73,7 +74,7 @@ struct tx {
     struct vf *vf;
     const struct dma_page *header_pages; /* TX_HEADER_PAGES */
     uint8_t mac[6];
-    bool gso; /* feature-gso-tcpv4 was offered */
+    bool gso;          /* feature-gso-tcpv4 was offered */
     const char *fault; /* how the guest broke the protocol: nothing more is taken from it */
 
     struct tx_slot slots[RING_SLOTS];

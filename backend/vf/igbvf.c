@@ -96,8 +96,9 @@ static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
                         vf->pci);
     if (MSG_ID(words[0]) != VF_RESET || !(words[0] & MSG_ACK)) {
         errno = EACCES;
-        return why_fail(why, "VF %s: the PF's driver has no address for it; set one (ip link set PF vf N mac)",
-                        vf->pci);
+        return why_fail(
+            why, "VF %s: the PF's driver has no address for it; set one (ip link set PF vf N mac)",
+            vf->pci);
     }
     memcpy(mac, &words[1], 6);
     /* The counters run on from one user of the VF to the next. */
@@ -168,7 +169,8 @@ static int igbvf_start(struct vf *vf, const struct dma_page *ring_pages, bool in
     v->interrupts = interrupts;
     if (mailbox_call(v, words, 2, 1) < 0 || !(words[0] & MSG_ACK)) {
         errno = EIO;
-        return why_fail(why, "VF %s: the PF's driver refuses frames of %u bytes", vf->pci, FRAME_MAX);
+        return why_fail(why, "VF %s: the PF's driver refuses frames of %u bytes", vf->pci,
+                        FRAME_MAX);
     }
     if (pci_write16(&v->function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) < 0)
         return why_fail(why, "VF %s: cannot turn on bus mastering: %s", vf->pci, strerror(errno));

@@ -14,12 +14,12 @@
 struct igbvf_tx {
     struct igbvf_desc *ring;
     uint64_t dma;
-    uint16_t tail;              /* next descriptor to write */
-    uint16_t clean;             /* oldest descriptor that the VF may still use */
-    uint16_t frame_head;        /* oldest frame not reaped, counts up, index modulo RING_SIZE */
-    uint16_t frame_tail;        /* next frame */
+    uint16_t tail;                /* next descriptor to write */
+    uint16_t clean;               /* oldest descriptor that the VF may still use */
+    uint16_t frame_head;          /* oldest frame not reaped, counts up, index modulo RING_SIZE */
+    uint16_t frame_tail;          /* next frame */
     uint8_t frame_end[RING_SIZE]; /* last descriptor of each frame: the one that gets DD */
-    struct igbvf_desc context;  /* the one that the queue holds now */
+    struct igbvf_desc context;    /* the one that the queue holds now */
     bool context_valid;
 };
 
@@ -34,7 +34,8 @@ struct igbvf {
     struct vf vf;
     struct pci_function function;
     volatile uint8_t *bar;
-    uint32_t mailbox_seen; /* clearing bits of V2PMAILBOX that a read has taken and nobody has used yet */
+    uint32_t
+        mailbox_seen; /* clearing bits of V2PMAILBOX that a read has taken and nobody has used yet */
     bool interrupts;
     struct igbvf_tx tx;
     struct igbvf_rx rx;

@@ -9,30 +9,30 @@
 #define IGBVF_BAR_SIZE 0x4000
 
 /* General (8.2) */
-#define CTRL        0x0000
-#define CTRL_RST    (1u << 26)
-#define STATUS      0x0008
-#define STATUS_LU   (1u << 1)
+#define CTRL      0x0000
+#define CTRL_RST  (1u << 26)
+#define STATUS    0x0008
+#define STATUS_LU (1u << 1)
 
 /* Mailbox (8.14.2, 8.14.3). PFSTS, PFACK and RSTD clear when they are read. */
-#define VMBMEM        0x0800
-#define V2PMAILBOX    0x0c40
-#define MBX_REQ       0x01u
-#define MBX_ACK       0x02u
-#define MBX_VFU       0x04u
-#define MBX_PFU       0x08u
-#define MBX_PFSTS     0x10u
-#define MBX_PFACK     0x20u
-#define MBX_RSTI      0x40u
-#define MBX_RSTD      0x80u
-#define MBX_CLEARING  (MBX_PFSTS | MBX_PFACK | MBX_RSTD)
+#define VMBMEM       0x0800
+#define V2PMAILBOX   0x0c40
+#define MBX_REQ      0x01u
+#define MBX_ACK      0x02u
+#define MBX_VFU      0x04u
+#define MBX_PFU      0x08u
+#define MBX_PFSTS    0x10u
+#define MBX_PFACK    0x20u
+#define MBX_RSTI     0x40u
+#define MBX_RSTD     0x80u
+#define MBX_CLEARING (MBX_PFSTS | MBX_PFACK | MBX_RSTD)
 
 /* Messages, as Linux' igb answers them (igb_main.c, e1000_mbx.h). */
-#define VF_RESET      0x01u
-#define VF_SET_LPE    0x05u
-#define MSG_ID(word)  ((word) & 0xffffu)
-#define MSG_ACK       0x80000000u
-#define MSG_NACK      0x40000000u
+#define VF_RESET     0x01u
+#define VF_SET_LPE   0x05u
+#define MSG_ID(word) ((word)&0xffffu)
+#define MSG_ACK      0x80000000u
+#define MSG_NACK     0x40000000u
 
 /* Interrupts (8.8) */
 #define EICS        0x1520
@@ -42,49 +42,49 @@
 #define EIAM        0x1530
 #define EITR(n)     (0x1680u + 4u * (n))
 #define EITR_US(us) ((uint32_t)(us) << 2) /* interval in bits 14:2, microseconds */
-#define IVAR0       0x1700 /* byte 0: receive queue 0, byte 1: send queue 0 */
+#define IVAR0       0x1700                /* byte 0: receive queue 0, byte 1: send queue 0 */
 #define IVAR_VALID  0x80u
 #define VECTORS_ALL 0x7u
 
 /* Receive queue 0 (8.10) */
-#define RDBAL       0x2800
-#define RDBAH       0x2804
-#define RDLEN       0x2808
-#define SRRCTL      0x280c
-#define SRRCTL_KIB(n)      (n) /* BSIZEPACKET */
-#define SRRCTL_ONE_BUFFER  (1u << 25)
-#define SRRCTL_DROP_EN     (1u << 31)
-#define RDH         0x2810
-#define RDT         0x2818
-#define RXDCTL      0x2828
+#define RDBAL             0x2800
+#define RDBAH             0x2804
+#define RDLEN             0x2808
+#define SRRCTL            0x280c
+#define SRRCTL_KIB(n)     (n) /* BSIZEPACKET */
+#define SRRCTL_ONE_BUFFER (1u << 25)
+#define SRRCTL_DROP_EN    (1u << 31)
+#define RDH               0x2810
+#define RDT               0x2818
+#define RXDCTL            0x2828
 /* Send queue 0 (8.12) */
-#define TDBAL       0x3800
-#define TDBAH       0x3804
-#define TDLEN       0x3808
-#define TDH         0x3810
-#define TXCTL       0x3814
+#define TDBAL            0x3800
+#define TDBAH            0x3804
+#define TDLEN            0x3808
+#define TDH              0x3810
+#define TXCTL            0x3814
 #define TXCTL_WB_RELAXED (1u << 11)
-#define TDT         0x3818
-#define TXDCTL      0x3828
-#define DCTL_ENABLE (1u << 25)
+#define TDT              0x3818
+#define TXDCTL           0x3828
+#define DCTL_ENABLE      (1u << 25)
 /* Prefetch, host and write-back thresholds. Write-back 1: with 0 the 82576 can hold descriptors back (erratum worked
  * around the same way in DPDK's igb_rxtx.c). */
 #define DCTL_THRESHOLDS(p, h, w) ((uint32_t)(p) | (uint32_t)(h) << 8 | (uint32_t)(w) << 16)
 
 /* Statistics (8.18): free running, 32 bits */
-#define VFGPRC      0x0f10
-#define VFGPTC      0x0f14
-#define VFGORC      0x0f18
-#define VFGOTC      0x0f34
+#define VFGPRC 0x0f10
+#define VFGPTC 0x0f14
+#define VFGORC 0x0f18
+#define VFGOTC 0x0f34
 
 /* Advanced receive descriptor, write-back form (7.1.5.2): dw2 and dw3 */
-#define RXD_DD      0x00000001u
-#define RXD_EOP     0x00000002u
-#define RXD_UDPCS   0x00000010u
-#define RXD_L4CS    0x00000020u
-#define RXD_L4E     0x20000000u
-#define RXD_IPE     0x40000000u
-#define RXD_RXE     0x80000000u
+#define RXD_DD    0x00000001u
+#define RXD_EOP   0x00000002u
+#define RXD_UDPCS 0x00000010u
+#define RXD_L4CS  0x00000020u
+#define RXD_L4E   0x20000000u
+#define RXD_IPE   0x40000000u
+#define RXD_RXE   0x80000000u
 
 /* Advanced transmit descriptors (7.2.2.2 context, 7.2.2.3 data) */
 #define TXD_DTYP_CONTEXT 0x00200000u

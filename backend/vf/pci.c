@@ -11,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SYSFS_DEVICES     "/sys/bus/pci/devices/"
-#define PCI_STATUS        0x06
-#define PCI_STATUS_CAPS   0x10u
-#define PCI_CAP_POINTER   0x34
-#define PCI_CAP_EXPRESS   0x10u
-#define PCIE_DEVICE_STATUS 0x0a   /* from the capability's start */
+#define SYSFS_DEVICES             "/sys/bus/pci/devices/"
+#define PCI_STATUS                0x06
+#define PCI_STATUS_CAPS           0x10u
+#define PCI_CAP_POINTER           0x34
+#define PCI_CAP_EXPRESS           0x10u
+#define PCIE_DEVICE_STATUS        0x0a /* from the capability's start */
 #define PCIE_TRANSACTIONS_PENDING 0x20u
 
 int pci_open(struct pci_function *function, const char *pci)

@@ -19,7 +19,7 @@ enum pool_state {
     POOL_IDLE,
     POOL_BOUND,   /* lent to a vif */
     POOL_FOREIGN, /* a kernel driver holds it */
-    POOL_BROKEN, /* failed, or not proven quiet: not lent again before it is quiesced */
+    POOL_BROKEN,  /* failed, or not proven quiet: not lent again before it is quiesced */
 };
 
 /* A VF that is lent to a vif: reset, its MAC address set, open. Given back by pool_give_back. */

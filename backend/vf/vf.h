@@ -19,12 +19,12 @@ enum vf_l4 { VF_L4_NONE, VF_L4_TCP, VF_L4_UDP };
  * the headers, which is also what the VF reads. */
 struct vf_offload {
     enum vf_l4 l4;
-    bool ipv4;        /* else IPv6 */
-    bool csum;        /* fill in the L4 checksum; the field holds the pseudo-header sum */
-    uint16_t mss;     /* 0, or segment into TCP segments of this payload size (TSO) */
-    uint8_t mac_len;  /* Ethernet header, VLAN tag included */
-    uint16_t ip_len;  /* IP header with options or extension headers */
-    uint8_t l4_len;   /* TCP or UDP header */
+    bool ipv4;       /* else IPv6 */
+    bool csum;       /* fill in the L4 checksum; the field holds the pseudo-header sum */
+    uint16_t mss;    /* 0, or segment into TCP segments of this payload size (TSO) */
+    uint8_t mac_len; /* Ethernet header, VLAN tag included */
+    uint16_t ip_len; /* IP header with options or extension headers */
+    uint8_t l4_len;  /* TCP or UDP header */
 };
 
 struct vf_segment {
@@ -35,13 +35,14 @@ struct vf_segment {
 /* One received buffer, in the order the buffers were posted. */
 struct vf_received {
     uint16_t length;
-    bool last;       /* last buffer of its frame (EOP) */
-    bool csum_ok;    /* the VF has validated IP and L4 checksums */
-    bool error;      /* the device marked the frame bad, or wrote back nonsense */
+    bool last;    /* last buffer of its frame (EOP) */
+    bool csum_ok; /* the VF has validated IP and L4 checksums */
+    bool error;   /* the device marked the frame bad, or wrote back nonsense */
 };
 
 struct vf_counters {
-    uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes; /* on the wire, as the VF counts them, widened to 64 bits */
+    uint64_t tx_packets, tx_bytes, rx_packets,
+        rx_bytes; /* on the wire, as the VF counts them, widened to 64 bits */
     uint64_t doorbells;
 };
 
@@ -53,7 +54,8 @@ struct vf_ops {
      * registers, queues enabled; needs VF_RING_PAGES dma pages. stop: returns 0 when the VF is proven quiet (queues
      * off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be released. */
     int (*reset)(struct vf *vf, uint8_t mac[6], struct why *why);
-    int (*start)(struct vf *vf, const struct dma_page *ring_pages, bool interrupts, struct why *why);
+    int (*start)(struct vf *vf, const struct dma_page *ring_pages, bool interrupts,
+                 struct why *why);
     int (*stop)(struct vf *vf);
     bool (*link_up)(struct vf *vf);
     void (*close)(struct vf *vf);
@@ -86,7 +88,7 @@ struct vf_ops {
 
 struct vf {
     const struct vf_ops *ops;
-    char pci[16];     /* "0000:01:10.0" */
+    char pci[16]; /* "0000:01:10.0" */
     uint64_t doorbells;
 };
 

@@ -86,7 +86,8 @@ static unsigned unpin_pages(struct libxen_port *p, struct grant_pin *pins, unsig
     unsigned failed = 0;
     int rc;
 
-    for (unsigned i = 0; i < count; i++) /* dev_bus_addr 0 would release nothing and report success */
+    for (unsigned i = 0; i < count;
+         i++) /* dev_bus_addr 0 would release nothing and report success */
         p->unmap[i] = (struct gnttab_unmap_grant_ref){
             .dev_bus_addr = pins[i].dma,
             .handle = pins[i].handle,

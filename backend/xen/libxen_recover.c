@@ -15,8 +15,9 @@ int port_probe(struct why *why)
     char line[64] = "";
 
     if (!file)
-        return why_fail(why, "no Xen underneath (/proc/xen/capabilities cannot be read); run netvfd "
-                             "in the control domain of a Xen host, with xenfs mounted on /proc/xen");
+        return why_fail(why,
+                        "no Xen underneath (/proc/xen/capabilities cannot be read); run netvfd "
+                        "in the control domain of a Xen host, with xenfs mounted on /proc/xen");
     if (!fgets(line, sizeof line, file))
         line[0] = '\0';
     fclose(file);
@@ -77,9 +78,10 @@ static void recover_one(const char *name, void *context)
     }
     if (file->in_flight)
         log_warn("vif %s: a batch of %u pins was under way when netvfd died; what Xen had done of "
-                 "it is not known", name, file->in_flight);
-    log_info("vif %s: released %u pages that a former netvfd had pinned for VF %s, %u refused", name,
-             released, file->pci, stuck);
+                 "it is not known",
+                 name, file->in_flight);
+    log_info("vif %s: released %u pages that a former netvfd had pinned for VF %s, %u refused",
+             name, released, file->pci, stuck);
     r->stuck += stuck;
     journal_unload(file, name, stuck == 0);
 }

@@ -47,7 +47,8 @@ struct dma_page {
 
 /* Hypercalls and events, counted where they are made. Written by the worker only, read by anyone. */
 struct port_counters {
-    uint64_t hypercalls; /* every trap into Xen on behalf of the data path, event channel calls included */
+    uint64_t
+        hypercalls; /* every trap into Xen on behalf of the data path, event channel calls included */
     uint64_t map_ops, unmap_ops, copy_ops;
     uint64_t events_sent, events_received;
 };

@@ -33,7 +33,8 @@ int store_unwatch(struct store *store, const char *path);
  * a NUL or a control character. */
 int store_read(struct store *store, const char *dir, const char *key, char value[STORE_VALUE_MAX]);
 /* The same for a decimal number in 0..max: -1/ENOENT if absent, -1/EINVAL if it is anything else. (store.c) */
-int store_read_number(struct store *store, const char *dir, const char *key, uint32_t max, uint32_t *number);
+int store_read_number(struct store *store, const char *dir, const char *key, uint32_t max,
+                      uint32_t *number);
 int store_write(struct store *store, const char *dir, const char *key, const char *value);
 int store_printf(struct store *store, const char *dir, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

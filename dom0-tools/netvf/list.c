@@ -14,10 +14,8 @@ static void add_names(json_t *answer)
     json_t *pf, *vf;
     size_t i, j;
 
-    json_array_foreach(json_object_get(answer, "pfs"), i, pf)
-    {
-        json_array_foreach(json_object_get(pf, "vfs"), j, vf)
-        {
+    json_array_foreach (json_object_get(answer, "pfs"), i, pf) {
+        json_array_foreach (json_object_get(pf, "vfs"), j, vf) {
             const char *vif = client_text(vf, "vif");
             unsigned dom;
 
@@ -50,8 +48,7 @@ static void print_vfs(const json_t *vfs)
 
     for (i = 0; i < sizeof heads / sizeof heads[0]; i++)
         table_cell(table, heads[i]);
-    json_array_foreach(vfs, i, vf)
-    {
+    json_array_foreach (vfs, i, vf) {
         table_printf(table, "%lld", client_number(vf, "index"));
         table_cell(table, client_text(vf, "pci"));
         state_cell(table, vf);
@@ -91,7 +88,8 @@ static void print_list(const json_t *answer)
 
     if (json_array_size(pfs) == 0)
         printf("This host has no network interface with SR-IOV.\n\n");
-    json_array_foreach(pfs, i, pf) print_pf(pf);
+    json_array_foreach (pfs, i, pf)
+        print_pf(pf);
     printf("Guest pages pinned for DMA: %lld now, %lld that Xen would not release\n",
            client_number(leaks, "live"), client_number(leaks, "grants"));
 }

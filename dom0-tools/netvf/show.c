@@ -14,6 +14,7 @@ static const struct {
 } counters[] = {
     {"tx_packets", "sent by the guest", "packets"},
     {"tx_bytes", "", "bytes"},
+    {"tx_segments", "  on the wire", "packets"},
     {"rx_packets", "received by the guest", "packets"},
     {"rx_bytes", "", "bytes"},
     {"tx_dropped", "send refused, malformed", "packets"},
@@ -62,8 +63,7 @@ static void print_counters(json_t *values)
         table_printf(table, "%lld", (long long)json_integer_value(value));
         table_cell(table, counters[i].unit);
     }
-    json_object_foreach(values, key, value)
-    {
+    json_object_foreach (values, key, value) {
         if (is_labelled(key))
             continue;
         table_cell(table, key);
@@ -104,7 +104,7 @@ static void add_names(json_t *vifs)
     json_t *vif;
     size_t i;
 
-    json_array_foreach(vifs, i, vif)
+    json_array_foreach (vifs, i, vif)
         domain_add_name(store, vif, (uint32_t)client_number(vif, "dom"));
     if (store)
         store_close(store);
@@ -143,8 +143,7 @@ static enum outcome print_answer(json_t *answer, const struct options *options, 
         client_print(answer);
         return OUTCOME_DONE;
     }
-    json_array_foreach(vifs, i, vif)
-    {
+    json_array_foreach (vifs, i, vif) {
         if (i > 0)
             putchar('\n');
         print_vif(vif);

@@ -15,9 +15,9 @@
 #include "vf/vf.h"
 #include "xen/port.h"
 
-#define SIM_PAGES   1024u
+#define SIM_PAGES     1024u
 #define SIM_FRAME_MAX 70000u
-#define SIM_QUEUE   256u
+#define SIM_QUEUE     256u
 
 struct sim_page {
     uint8_t *bytes;

@@ -50,8 +50,13 @@ END_TEST
 START_TEST(segmentation)
 {
     struct vf_segment segment = {0x2000, 66};
-    struct vf_offload tso = {.l4 = VF_L4_TCP, .ipv4 = true, .csum = true, .mss = 1448,
-                             .mac_len = 14, .ip_len = 20, .l4_len = 32};
+    struct vf_offload tso = {.l4 = VF_L4_TCP,
+                             .ipv4 = true,
+                             .csum = true,
+                             .mss = 1448,
+                             .mac_len = 14,
+                             .ip_len = 20,
+                             .l4_len = 32};
 
     /* MSS 1448 << 16 | L4LEN 32 << 8 */
     expect_desc(desc_context(&tso), 0x1c14, 0, 0x20200c00, 0x05a82000);
@@ -118,7 +123,8 @@ START_TEST(send_ring)
     ck_assert_uint_eq(bar[TDT / 4], 255);
     igbvf_tx_post(&vf.vf, segments, 3, NULL);
     igbvf_tx_doorbell(&vf.vf);
-    ck_assert_uint_eq(bar[TDT / 4], 2); /* never RING_SIZE: the VF would take that for an empty ring */
+    ck_assert_uint_eq(bar[TDT / 4],
+                      2); /* never RING_SIZE: the VF would take that for an empty ring */
 }
 END_TEST
 

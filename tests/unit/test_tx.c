@@ -44,8 +44,9 @@ static void fill_tcp(uint8_t *bytes, unsigned total)
 {
     static const uint8_t header[54] = {
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x16, 0x3e, 0x01, 0x02, 0x03, 0x08, 0x00,
-        0x45, 0, 0x05, 0xdc, 0, 1, 0x40, 0, 64, 6, 0xaa, 0xbb, 10, 77, 0, 2, 10, 77, 0, 1,
-        0x12, 0x34, 0x14, 0x51, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 0xff, 0xff, 0x77, 0x88, 0, 0};
+        0x45, 0,    0x05, 0xdc, 0,    1,    0x40, 0,    64,   6,    0xaa, 0xbb, 10,   77,
+        0,    2,    10,   77,   0,    1,    0x12, 0x34, 0x14, 0x51, 0,    0,    0,    1,
+        0,    0,    0,    2,    0x50, 0x10, 0xff, 0xff, 0x77, 0x88, 0,    0};
 
     memcpy(bytes, header, sizeof header);
     for (unsigned i = sizeof header; i < total; i++)
@@ -203,6 +204,7 @@ START_TEST(gso)
     sim_send(&sim, 1);
     ck_assert_uint_eq(sim.wire_length, total);
     ck_assert_uint_eq(sim.tx[0].offload.mss, 1460);
+    ck_assert_uint_eq(tx.counters.segments, (15 * 4096 + 1459) / 1460);
     headers_read(sim.wire, 54, &headers);
     ck_assert_uint_eq(sim.wire[16] | sim.wire[17] | sim.wire[24] | sim.wire[25], 0);
     /* 0x0a4d + 0x0002 + 0x0a4d + 0x0001 + 6 = 0x14a3 */
@@ -226,11 +228,11 @@ START_TEST(refused_frames)
     fill_tcp(sim_bytes(&sim, udp), 100);
     sim_bytes(&sim, udp)[23] = 47; /* GRE: nothing that could be summed */
     sim_push_tx(&sim, spoofed, 0, 0, 0, 100);
-    sim_push_tx(&sim, 12345, 0, 0, 1, 100);                      /* no such reference */
-    sim_push_tx(&sim, good, 0, 0, 2, 13);                        /* no Ethernet header */
-    sim_push_tx(&sim, good, 0, 0, 3, 1600);                      /* too long */
-    sim_push_tx(&sim, udp, 0, NETTXF_csum_blank, 4, 100);        /* nothing to sum */
-    sim_push_tx(&sim, good, 0, NETTXF_more_data, 5, 100);        /* parts exceed the whole */
+    sim_push_tx(&sim, 12345, 0, 0, 1, 100);               /* no such reference */
+    sim_push_tx(&sim, good, 0, 0, 2, 13);                 /* no Ethernet header */
+    sim_push_tx(&sim, good, 0, 0, 3, 1600);               /* too long */
+    sim_push_tx(&sim, udp, 0, NETTXF_csum_blank, 4, 100); /* nothing to sum */
+    sim_push_tx(&sim, good, 0, NETTXF_more_data, 5, 100); /* parts exceed the whole */
     sim_push_tx(&sim, good, 0, 0, 6, 200);
     sim_push_tx(&sim, good, 0, NETTXF_extra_info | NETTXF_csum_blank, 7, 1400);
     push_gso(TX_MSS_MIN - 1, XEN_NETIF_GSO_TYPE_TCPV4);
@@ -393,7 +395,8 @@ START_TEST(failing_calls)
         }
         sim.fail_call = 0;
         ck_assert_int_eq(tx_abandon(&tx), 0);
-        ck_assert_uint_eq(sim.live_pins, n == 3 ? 2 : 0); /* Xen refused these two: journaled, not tried again */
+        ck_assert_uint_eq(sim.live_pins,
+                          n == 3 ? 2 : 0); /* Xen refused these two: journaled, not tried again */
         ck_assert_uint_eq(sim.stray, 0);
     }
 }
