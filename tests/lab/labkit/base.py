@@ -18,6 +18,10 @@ class Fail(Exception):
     """A scenario or the lab itself failed; the message is one sentence for a person."""
 
 
+class Busy(Fail):
+    """Another lab is up on this machine: nothing can be run now, whatever the scenario."""
+
+
 class Skip(Exception):
     """A scenario cannot be run here, for a reason that is not a fault."""
 

@@ -13,7 +13,7 @@ import time
 
 from . import image
 from .agent import Agent
-from .base import BUILD, CACHE, LAB_DIR, RUNTIME, Fail, run
+from .base import BUILD, CACHE, LAB_DIR, RUNTIME, Busy, Fail, run, say
 
 XEN_OPTIONS = ("console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M loglvl=all guest_loglvl=all conring_size=4M "
                "iommu=verbose dom0-iommu=strict")
@@ -33,14 +33,19 @@ class Lock:
 
     def acquire(self, what, patience=0):
         deadline = time.monotonic() + patience
+        told = False
         while True:
             try:
                 fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                self.file.seek(0)
+                holder = self.file.read().strip()
                 if time.monotonic() > deadline:
-                    self.file.seek(0)
-                    raise Fail(f"another lab is up ({self.file.read().strip()}); 'tests/lab/lab clean' ends one left by 'lab boot'") from None
+                    raise Busy(f"another lab is up ({holder}); 'tests/lab/lab clean' ends one left by 'lab boot'") from None
+                if not told:
+                    say(f"waiting up to {patience} s for another lab to end ({holder})")
+                    told = True
                 time.sleep(1)
         self.file.seek(0)
         self.file.truncate()

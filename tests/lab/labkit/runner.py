@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass
 
 from . import report, teardown
-from .base import LAB_DIR, OUT, Fail, Skip, say
+from .base import LAB_DIR, OUT, Busy, Fail, Skip, say
 from .lab import Lab
 
 SCENARIOS = LAB_DIR / "scenarios"
@@ -79,6 +79,7 @@ class Runner:
         self.lab = host
         self.kernel = host.machine.kernel if host else None
         self.boots = 0
+        self.busy = None           # why no host can be had at all, once that is known
         self.name = time.strftime("run-%Y%m%d-%H%M%S")
 
     def lab_for(self, scenario):
@@ -89,6 +90,8 @@ class Runner:
         if self.lab and self.kernel == scenario.kernel:
             return self.lab
         self.end_lab()
+        if self.busy:
+            raise self.busy
         self.boots += 1
         started = time.monotonic()
         self.lab = Lab.boot(scenario.kernel, f"{self.name}/boot-{self.boots}-{scenario.kernel}", f"lab run {scenario.name}", PATIENCE)
@@ -112,6 +115,8 @@ class Runner:
         except Skip as skip:
             result |= {"result": "skip", "reason": str(skip)}
         except Exception as fault:
+            if isinstance(fault, Busy):
+                self.busy = fault
             result |= {"result": "fail", "reason": reason_of(fault)}
         result["seconds"] = round(time.monotonic() - started, 1)
         report.show(result)
