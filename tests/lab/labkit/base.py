@@ -18,6 +18,10 @@ class Fail(Exception):
     """A scenario or the lab itself failed; the message is one sentence for a person."""
 
 
+class Stalled(Fail):
+    """The emulated machine stopped doing anything while it booted."""
+
+
 class Busy(Fail):
     """Another lab is up on this machine: nothing can be run now, whatever the scenario."""
 

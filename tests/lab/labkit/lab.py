@@ -3,7 +3,7 @@ import json
 import os
 import re
 
-from .base import BUILD, OUT, Fail, wait_for
+from .base import BUILD, OUT, Fail, say, wait_for
 from .guest import Guest, last_line
 from .machine import Lock, Machine, pack_overlay
 from .outside import Outside, mbps, parse_iperf
@@ -11,7 +11,9 @@ from . import image, teardown
 
 OUR_OUTSIDE = "10.77.0.1"
 KERNEL_OUTSIDE = "10.78.0.1"
+BOOT_ATTEMPTS = 4
 NETVFD = "/usr/sbin/netvfd"
+BOOT_TRIES = 3
 NETVFD_LOG = "/var/log/netvfd.log"
 
 
@@ -37,17 +39,24 @@ class Lab:
         """Boot a fresh host; the caller owns it and must call close(), unless it is left up on purpose."""
         root = image.ensure()
         lock = Lock().acquire(what, patience)
-        machine = Machine(f"nvl{os.getpid()}{'b' if detach else ''}", OUT / name, kernel)
-        try:
-            machine.start(root, lock)
-            machine.wait_up()
-            lab = cls(machine)
-            lab.check_xen()
-            lab.start_netvfd()
-        except BaseException:
-            machine.stop()
-            raise
-        return lab
+        for attempt in range(BOOT_ATTEMPTS):
+            machine = Machine(f"nvl{os.getpid()}{'b' if detach else ''}", OUT / name, kernel)
+            try:
+                machine.start(root, lock)
+                machine.wait_up()
+                lab = cls(machine)
+                lab.check_xen()
+                lab.start_netvfd()
+                return lab
+            except Stalled as stall:
+                machine.stop()
+                if attempt == BOOT_ATTEMPTS - 1:
+                    raise
+                say(f"     ({stall}; booting again)")
+            except BaseException:
+                machine.stop()
+                raise
+        raise AssertionError("not reached")
 
     def close(self):
         self.outside.stop_all()
