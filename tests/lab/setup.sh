@@ -19,13 +19,9 @@ say() { printf 'setup: %s\n' "$*"; }
 
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
-
 missing() {
-    local package
-    for package in "$@"; do
-        installed "$package" || printf '%s\n' "$package"
-    done
+    comm -13 <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sort -u) \
+        <(printf '%s\n' "$@" | sort -u)
 }
 
 # The machine's own mirror: whatever serves bookworm main here also serves its backports.

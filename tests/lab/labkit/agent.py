@@ -8,7 +8,7 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from .base import Fail
+from .base import Fail, Stalled
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Agent:
                 return
             except queue.Empty:
                 check()
-        raise Fail(f"dom0 did not come up within {timeout} s")
+        raise Stalled(f"dom0 did not come up within {timeout} s")
 
     @staticmethod
     def result(reply, what, timeout):

@@ -3,7 +3,7 @@ import json
 import os
 import re
 
-from .base import BUILD, OUT, Fail, say, wait_for
+from .base import BUILD, OUT, Fail, Stalled, say, wait_for
 from .guest import Guest, last_line
 from .machine import Lock, Machine, pack_overlay
 from .outside import Outside, mbps, parse_iperf
@@ -13,7 +13,6 @@ OUR_OUTSIDE = "10.77.0.1"
 KERNEL_OUTSIDE = "10.78.0.1"
 BOOT_ATTEMPTS = 4
 NETVFD = "/usr/sbin/netvfd"
-BOOT_TRIES = 3
 NETVFD_LOG = "/var/log/netvfd.log"
 
 

@@ -26,6 +26,8 @@ PF_MAC = "52:54:00:11:22:33"
 # Ours and the kernel's vifs have subnets of their own, so that a guest with both cannot mix them up.
 OUTSIDE_ADDRESSES = ("10.77.0.1/24", "10.78.0.1/24")
 BOOT_DEADLINE = 60
+# A machine that uses no processor time for so many seconds while it boots will not go on.
+STALL = 8
 
 
 class Lock:
