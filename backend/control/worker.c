@@ -20,11 +20,14 @@
 #define FILL_BATCH    32u
 /* How long to go on looking before sleep. */
 #define SPIN_NS 20000u
-/* Under load (so much done in one round) the worker rests as long as it has worked, at most so long, and then looks
- * again without having been woken: batches grow, and neither events nor the calls that arm and unmask them are
- * spent. The measure is the round's own duration, so it fits a fast machine and a slow one. */
-#define LOAD_WORK   16
-#define REST_MAX_NS 1000000u
+/* A round that has done so much is one under load; for so long after one the worker does not go back to being woken
+ * but rests for a moment and looks again: batches grow, and neither events nor the calls that arm and unmask them are
+ * spent. It rests half as long as its last round took, at most REST_MAX_NS, so the measure fits a fast machine and a
+ * slow one; not at all after a round that was full. */
+#define LOAD_WORK      16
+#define FULL_WORK      64
+#define LOAD_MEMORY_NS 1000000u
+#define REST_MAX_NS    250000u
 /* How long to sleep at most: with frames on their way out, for which no interrupt comes; and where the VF cannot
  * interrupt at all, soon after work and later. */
 #define SLEEP_SENDING_NS 1000000
@@ -168,9 +171,35 @@ static int prepare_sleep(struct worker *w)
 
 static void rest(uint64_t worked_ns)
 {
-    struct timespec time = {0, (long)(worked_ns < REST_MAX_NS ? worked_ns : REST_MAX_NS)};
+    uint64_t ns = worked_ns / 2 < REST_MAX_NS ? worked_ns / 2 : REST_MAX_NS;
+    struct timespec time = {0, (long)ns};
 
     nanosleep(&time, NULL);
+}
+
+/* A round, and a rest after it if there is load. 1: go on looking; 0: nothing to do, and none expected at once; -1: the
+ * session has failed. */
+static int work_on(struct worker *w)
+{
+    uint64_t before = now_ns(), now;
+    int work = turn(w);
+
+    if (work < 0)
+        return -1;
+    now = now_ns();
+    if (work)
+        w->last_work_ns = now;
+    if (work >= LOAD_WORK) {
+        w->last_load_ns = now;
+        w->load_round_ns = now - before;
+    }
+    if (work >= FULL_WORK)
+        return 1;
+    if (now - w->last_load_ns < LOAD_MEMORY_NS) {
+        rest(w->load_round_ns);
+        return 1;
+    }
+    return work || now - w->last_work_ns < SPIN_NS;
 }
 
 static void *run(void *argument)
@@ -179,25 +208,14 @@ static void *run(void *argument)
 
     w->last_work_ns = now_ns();
     while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
-        uint64_t before = now_ns(), now;
-        int work = turn(w);
+        int work = work_on(w);
 
-        if (work < 0)
-            break;
-        now = now_ns();
-        if (work) {
-            w->last_work_ns = now;
-            if (work >= LOAD_WORK)
-                rest(now - before);
-            continue;
-        }
-        if (now - w->last_work_ns < SPIN_NS)
-            continue;
-        work = prepare_sleep(w);
+        if (!work)
+            work = prepare_sleep(w);
         if (work < 0)
             break;
         if (!work)
-            sleep_until_event(w, longest_sleep(w, now - w->last_work_ns));
+            sleep_until_event(w, longest_sleep(w, now_ns() - w->last_work_ns));
     }
     return NULL;
 }

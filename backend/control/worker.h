@@ -26,7 +26,9 @@ struct worker {
     struct why why;           /* valid when state is not SESSION_RUNNING */
 
     bool peer_pending, vf_pending; /* events taken and not unmasked yet */
-    uint64_t last_work_ns;
+    uint64_t last_work_ns,
+        last_load_ns;       /* end of the last round that did something; that was under load */
+    uint64_t load_round_ns; /* how long that took */
 
     struct port_counters port_before; /* the port is older than the session */
     uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls;

@@ -86,8 +86,8 @@ def demo(json_file, keep):
     if missed:
         say(f"\nIt ran, but missed what was promised: {'; '.join(missed)} {seconds}")
         return 1
-    say(f"\nIt works: a stock Linux guest reached the outside through VF {figures['vf']}, no ping lost, TCP at least as fast as the "
-        f"kernel's netback both ways, nothing leaked {seconds}")
+    say(f"\nIt works: a stock Linux guest reached the outside through VF {figures['vf']}, no ping lost, no payload copied, nothing "
+        f"leaked; {mainjob.speed(figures)} {seconds}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The main job: a stock guest through an idle VF, no loss, no payload copy, few hypercalls, at least as fast as the kernel's netback."""
+"""The main job: a stock guest through an idle VF: no loss, no payload copy, few hypercalls; its speed beside the kernel's netback."""
 from labkit import mainjob
 
 
