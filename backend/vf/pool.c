@@ -186,10 +186,11 @@ static void refuse(const struct pf *pf, const struct census *census, struct why 
                  "quiet); see netvfd's log",
                  pf->name, census->bound, census->broken);
     else if (census->bound)
-        why_fail(why,
-                 "all %u VFs of %s are bound to vifs; detach one, or set bridge= in the vif line "
-                 "to another PF",
-                 census->bound, pf->name);
+        why_fail(
+            why,
+            "no idle VF on %s: all %u are bound to vifs; detach one, or set bridge= in the vif "
+            "line to another PF",
+            pf->name, census->bound);
     else
         why_fail(why, "%s has no VFs, though SR-IOV is switched on; see the kernel's log",
                  pf->name);

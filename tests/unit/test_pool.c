@@ -158,7 +158,7 @@ START_TEST(each_vif_gets_its_own)
         ck_assert_ptr_nonnull(leases[i]);
         ck_assert_str_eq(leases[i]->vf->pci, fake_sysfs_vf(i));
     }
-    refused("eth0", "all 3 VFs of eth0 are bound");
+    refused("eth0", "no idle VF on eth0: all 3 are bound");
     ck_assert_int_eq(pool_give_back(pool, leases[1], false), 0);
     leases[1] = take("2/0");
     ck_assert_ptr_nonnull(leases[1]);

@@ -464,7 +464,7 @@ START_TEST(refuses_when_no_vf_is_left)
     is("/local/domain/0/backend/vif/3/0/netvf/state", "refused");
     ck_assert_ptr_nonnull(
         strstr(fake_store_get(store, "/local/domain/0/backend/vif/3/0/netvf/error"),
-               "all 2 VFs of eth0 are bound"));
+               "no idle VF on eth0: all 2 are bound"));
     ck_assert_uint_eq(fake.vfs, 2);
     /* A detach and an attach between two scans: the VF goes from the one to the other. */
     libxl_destroys();

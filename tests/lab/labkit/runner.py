@@ -33,7 +33,7 @@ def load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return Scenario(path.stem, (inspect.getdoc(module) or "").splitlines()[0], module.run, getattr(module, "KERNEL", "6.12"),
-                    getattr(module, "LONG", False), getattr(module, "GROUP", ""), getattr(module, "TIMEOUT", 240))
+                    getattr(module, "LONG", False), getattr(module, "GROUP", ""), getattr(module, "TIMEOUT", 420))
 
 
 def load_all():
@@ -187,11 +187,24 @@ def prune_runs():
         shutil.rmtree(old, ignore_errors=True)
 
 
+def run_with_second_try(runner, scenario):
+    """The emulated host now and then loses a timer interrupt and stands still for seconds, past any deadline; so a scenario that
+    failed gets a second host. It is told that it needed one: a scenario that often does is a fault of ours."""
+    first = runner.run_one(scenario)
+    if first["result"] != "fail" or runner.busy or runner.host:
+        return first
+    say(f"     {scenario.name} once more, on a fresh host")
+    second = runner.run_one(scenario)
+    if second["result"] == "pass":
+        second["reason"] = f"at the second try; the first failed: {first['reason']}"
+    return second
+
+
 def run_scenarios(scenarios, host=None):
     prune_runs()
     runner = Runner(host)
     try:
-        return [runner.run_one(scenario) for scenario in scenarios]
+        return [run_with_second_try(runner, scenario) for scenario in scenarios]
     finally:
         runner.end_lab()
 
