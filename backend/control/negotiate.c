@@ -181,7 +181,7 @@ static int answer_channel(struct store *store, const char *frontend, struct sess
 int negotiate_answer(struct store *store, const char *frontend, struct session_plan *plan,
                      struct why *why)
 {
-    bool rx_copy;
+    bool rx_copy = false;
 
     if (answer_queues(store, frontend, why) < 0 ||
         answer_number(store, frontend, KEY_FE_TX_RING_REF, UINT32_MAX, &plan->tx_ring_ref, why) <

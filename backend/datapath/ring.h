@@ -55,12 +55,13 @@ static inline int ring_waiting(const struct ring *ring)
     return (int)(prod - ring->req_cons);
 }
 
-/* Copies slot `index` into `words`, each word read once. */
-static inline void ring_copy(const struct ring *ring, uint32_t index, uint32_t *words)
+/* Copies slot `index`, of `count` words, into `words`, each word read once. */
+static inline void ring_copy(const struct ring *ring, uint32_t index, uint32_t *words,
+                             unsigned count)
 {
     const volatile uint32_t *slot = ring_slot(ring, index);
 
-    for (unsigned i = 0; i < ring->slot_words; i++)
+    for (unsigned i = 0; i < count; i++)
         words[i] = shm_read32(&slot[i]);
 }
 

@@ -22,7 +22,7 @@ static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot, st
         netif_rx_request_t request;
     } raw;
 
-    ring_copy(&rx->ring, index, raw.words);
+    ring_copy(&rx->ring, index, raw.words, sizeof raw.words / sizeof raw.words[0]);
     *slot = (struct rx_slot){.id = raw.request.id};
     *pin = (struct grant_pin){.gref = raw.request.gref};
 }

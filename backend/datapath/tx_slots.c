@@ -18,7 +18,7 @@ static int fault(struct tx *tx, const char *how)
 
 static void copy_slot(struct tx *tx, uint32_t index, union raw_slot *raw)
 {
-    ring_copy(&tx->ring, index, raw->words);
+    ring_copy(&tx->ring, index, raw->words, sizeof raw->words / sizeof raw->words[0]);
 }
 
 /* Extras follow the first slot. Returns how many there are. */
