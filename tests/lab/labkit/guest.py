@@ -94,6 +94,9 @@ class Guest:
             if time.monotonic() > deadline:
                 raise Fail(f"guest {self.name} never got its {interface}")
             time.sleep(0.3)
+        # A guest with a vif of ours and one of the kernel's on the same wire must answer ARP for each address by the interface
+        # that has it: Linux would answer by both, and traffic of the one could come in by the other.
+        self.exec("cd /proc/sys/net/ipv4/conf/all && echo 1 > arp_ignore && echo 2 > arp_announce")
         self.exec(f"ip addr add {address} dev {interface}; ip link set {interface} up")
         wait_for(f"{interface} of guest {self.name} to have a carrier",
                  lambda: self.exec(f"cat /sys/class/net/{interface}/carrier", check=False).out.strip() == "1", 20, 0.3)
