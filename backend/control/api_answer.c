@@ -67,15 +67,15 @@ static const struct {
     const char *name;
     size_t offset;
 } counters[] = {
-    COUNTER(tx_packets),      COUNTER(tx_bytes),      COUNTER(rx_packets),
-    COUNTER(rx_bytes),        COUNTER(tx_segments),   COUNTER(tx_dropped),
-    COUNTER(tx_spoofed),      COUNTER(rx_dropped),    COUNTER(tx_wire_packets),
-    COUNTER(rx_wire_packets), COUNTER(tx_wire_bytes), COUNTER(rx_wire_bytes),
-    COUNTER(payload_copies),  COUNTER(header_copies), COUNTER(hypercalls),
-    COUNTER(hypercalls_tx),   COUNTER(hypercalls_rx), COUNTER(map_ops),
-    COUNTER(unmap_ops),       COUNTER(copy_ops),      COUNTER(events_sent),
-    COUNTER(events_received), COUNTER(interrupts),    COUNTER(doorbells),
-    COUNTER(polls),
+    COUNTER(tx_packets),      COUNTER(tx_bytes),       COUNTER(rx_packets),
+    COUNTER(rx_bytes),        COUNTER(tx_segments),    COUNTER(tx_dropped),
+    COUNTER(tx_spoofed),      COUNTER(rx_dropped),     COUNTER(tx_wire_packets),
+    COUNTER(rx_wire_packets), COUNTER(tx_wire_bytes),  COUNTER(rx_wire_bytes),
+    COUNTER(payload_copies),  COUNTER(header_copies),  COUNTER(hypercalls),
+    COUNTER(hypercalls_tx),   COUNTER(hypercalls_rx),  COUNTER(map_ops),
+    COUNTER(unmap_ops),       COUNTER(copy_ops),       COUNTER(events_sent),
+    COUNTER(events_received), COUNTER(interrupts),     COUNTER(doorbells),
+    COUNTER(polls),           COUNTER(missed_wakeups),
 };
 
 _Static_assert(sizeof counters / sizeof counters[0] * sizeof(uint64_t) ==

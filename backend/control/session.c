@@ -189,5 +189,6 @@ void session_count(struct session *session, struct session_counters *c)
         .interrupts = counter_read(&w->interrupts_seen),
         .doorbells = wire.doorbells,
         .polls = counter_read(&w->polls),
+        .missed_wakeups = counter_read(&w->missed_wakeups),
     };
 }

@@ -40,6 +40,7 @@ struct session_counters {
     uint64_t hypercalls, hypercalls_tx, hypercalls_rx;
     uint64_t map_ops, unmap_ops, copy_ops;
     uint64_t events_sent, events_received, interrupts, doorbells, polls;
+    uint64_t missed_wakeups; /* work that no event had told of, found by the watchdog */
 };
 
 enum session_state {

@@ -32,7 +32,10 @@
  * interrupt at all, soon after work and later. */
 #define SLEEP_SENDING_NS 1000000
 /* And where the frontend does not say when it has posted buffers (feature-rx-notify absent): as Linux' netback. */
-#define SLEEP_UNTOLD_NS   30000000
+#define SLEEP_UNTOLD_NS 30000000
+/* Never longer than this, though nothing should ever be found then: a device's interrupt can be lost, and its own
+ * drivers look after the rings by a timer too (igb's watchdog). What was found that late is counted. */
+#define SLEEP_WATCHDOG_NS 250000000
 #define SLEEP_POLL_NS     200000
 #define SLEEP_POLL_MAX_NS 2000000
 
@@ -131,17 +134,17 @@ static void unmask_events(struct worker *w)
     w->peer_pending = w->vf_pending = false;
 }
 
-/* Nanoseconds to sleep at most, -1 for as long as it takes. */
+/* Nanoseconds to sleep at most. */
 static int64_t longest_sleep(const struct worker *w, uint64_t idle_ns)
 {
-    int64_t longest = w->plan.rx_notify ? -1 : SLEEP_UNTOLD_NS;
+    int64_t longest = w->plan.rx_notify ? SLEEP_WATCHDOG_NS : SLEEP_UNTOLD_NS;
 
     if (!w->interrupts) {
         longest = idle_ns > SLEEP_POLL_MAX_NS ? SLEEP_POLL_MAX_NS : (int64_t)idle_ns;
         if (longest < SLEEP_POLL_NS)
             longest = SLEEP_POLL_NS;
     }
-    if (tx_outstanding(&w->tx) && (longest < 0 || longest > SLEEP_SENDING_NS))
+    if (tx_outstanding(&w->tx) && longest > SLEEP_SENDING_NS)
         longest = SLEEP_SENDING_NS;
     return longest;
 }
@@ -154,7 +157,10 @@ static void sleep_until_event(struct worker *w, int64_t longest)
     };
     struct timespec limit = {longest / 1000000000, longest % 1000000000};
 
-    if (ppoll(fds, 2, longest < 0 ? NULL : &limit, NULL) > 0 && (fds[0].revents & POLLIN))
+    int ready = ppoll(fds, 2, &limit, NULL);
+
+    w->unwoken = ready == 0 && longest == SLEEP_WATCHDOG_NS;
+    if (ready > 0 && (fds[0].revents & POLLIN))
         take_events(w);
 }
 
@@ -189,6 +195,9 @@ static int work_on(struct worker *w)
     now = now_ns();
     if (work)
         w->last_work_ns = now;
+    if (work && w->unwoken)
+        counter_add(&w->missed_wakeups, 1);
+    w->unwoken = false;
     if (work >= LOAD_WORK) {
         w->last_load_ns = now;
         w->load_round_ns = now - before;

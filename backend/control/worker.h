@@ -31,7 +31,8 @@ struct worker {
     uint64_t load_round_ns; /* how long that took */
 
     struct port_counters port_before; /* the port is older than the session */
-    uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls;
+    uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls, missed_wakeups;
+    bool unwoken; /* the last sleep ended by the watchdog */
 };
 
 int worker_start(struct worker *worker);

@@ -37,6 +37,7 @@ static const struct {
     {"interrupts", "VF interrupts", "interrupts"},
     {"doorbells", "VF doorbells", "writes"},
     {"polls", "polls", "rounds"},
+    {"missed_wakeups", "missed wake-ups", "times"},
 };
 #define COUNTER_COUNT (sizeof counters / sizeof counters[0])
 
