@@ -6,9 +6,10 @@ DRIVER = "/sys/bus/pci/drivers/igbvf"
 
 
 def take(lab, functions):
-    """Bind igbvf to these and no others. QEMU maps a VF's registers only once its own COMMAND has memory on."""
+    """Bind igbvf to these and no others. QEMU maps a VF's registers only once its own COMMAND has memory on; and with
+    sriov_drivers_autoprobe at 0 the kernel binds a VF only to the driver that driver_override names."""
     for pci in functions:
-        lab.dom0(f"setpci -s {pci} COMMAND=6; echo {pci} > {DRIVER}/bind", timeout=30)
+        lab.dom0(f"setpci -s {pci} COMMAND=6; echo igbvf > /sys/bus/pci/devices/{pci}/driver_override; echo {pci} > {DRIVER}/bind", timeout=30)
     held = lab.dom0(f"cd {DRIVER}; ls -d 0000:*").out.split()
     lab.check(set(functions) <= set(held), f"igbvf took {held} instead of {functions}")
 
