@@ -11,7 +11,7 @@ from . import image, teardown
 
 OUR_OUTSIDE = "10.77.0.1"
 KERNEL_OUTSIDE = "10.78.0.1"
-BOOT_ATTEMPTS = 4
+BOOT_ATTEMPTS = 6
 NETVFD = "/usr/sbin/netvfd"
 NETVFD_LOG = "/var/log/netvfd.log"
 
