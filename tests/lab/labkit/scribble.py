@@ -15,7 +15,7 @@ def paths(lab, guest, devid):
 def write(lab, base, keys):
     """All keys in one transaction, as xl does it."""
     pairs = " ".join(f"{shlex.quote(f'{base}/{key}')} {shlex.quote(str(value))}" for key, value in keys.items())
-    lab.dom0(f"xenstore-write {pairs}")
+    lab.dom0(f"xenstore-write -- {pairs}")  # --: a value may begin with a dash
 
 
 def vif(lab, guest, devid, **changed):
