@@ -6,8 +6,6 @@ from labkit import ours
 from labkit.base import Fail, wait_for
 from labkit.teardown import domains
 
-# Changed since it last ran, or the emulator's stalls failed it: a default one again once it has been seen to pass.
-LONG = True
 
 TIMES = 3
 
