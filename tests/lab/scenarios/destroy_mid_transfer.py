@@ -6,7 +6,6 @@ from labkit import ours
 from labkit.base import Fail, wait_for
 from labkit.teardown import domains
 
-
 TIMES = 3
 
 

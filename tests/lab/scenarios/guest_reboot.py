@@ -1,9 +1,6 @@
 """A guest that reboots by itself has its vif back on a VF, and the one before left nothing."""
 from labkit import ours
 
-# Changed since it last ran, or the emulator's stalls failed it: a default one again once it has been seen to pass.
-LONG = True
-
 
 def run(lab):
     guest = ours.guest_on_vf(lab, 1, "rebooting")
