@@ -197,6 +197,7 @@ def run_with_second_try(runner, scenario):
     second = runner.run_one(scenario)
     if second["result"] == "pass":
         second["reason"] = f"at the second try; the first failed: {first['reason']}"
+        say(f"     ({scenario.name} passed {second['reason']})")
     return second
 
 

@@ -2,9 +2,6 @@
 from labkit import ours
 from labkit.outside import parse_iperf
 
-# Changed since it last ran, or the emulator's stalls failed it: a default one again once it has been seen to pass.
-LONG = True
-
 RATE = "400K"
 # A datagram that came by netfront counts a whole page in its socket's buffer: the default one is full with 43 of them, which
 # under emulation is less than a scheduling pause. That is no matter of the vif; nor are a few lost in a larger one.

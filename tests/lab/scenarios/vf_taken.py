@@ -2,9 +2,6 @@
 from labkit import ours
 from labkit.teardown import virtual_functions
 
-# Changed since it last ran, or the emulator's stalls failed it: a default one again once it has been seen to pass.
-LONG = True
-
 DRIVER = "/sys/bus/pci/drivers/igbvf"
 
 
