@@ -25,7 +25,8 @@ XEN_PACKAGE = "xen-hypervisor-4.17-amd64"
 DOM0_PACKAGES = ("xen-utils-4.17", "xenstore-utils", "iproute2", "pciutils", "kmod", "ethtool", "iputils-ping", "busybox-static",
                  "iperf3", "tcpdump", "strace", "gdb", "libmnl0", "libjansson4", "libxencall1", "procps", "python3")
 # Modules are named, not copied wholesale: two whole module trees would make the image ten times the size.
-DOM0_BOOT_MODULES = ("virtio_blk", "ext4")
+# virtio_pci and virtio_console are modules in 6.1 and built into 6.12.
+DOM0_BOOT_MODULES = ("virtio_pci", "virtio_blk", "virtio_console", "ext4")
 DOM0_MODULES = ("xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-netback", "xen-blkback", "xen-pciback",
                 "igb", "igbvf", "bridge", "tun", "veth", "8021q", "pktgen", "dummy", "loop")
 GUEST_MODULES = ("xen-netfront", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "pktgen", "8021q", "tun")

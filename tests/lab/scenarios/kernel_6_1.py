@@ -2,8 +2,6 @@
 from labkit import mainjob
 
 KERNEL = "6.1"
-# Debian's 6.1 stops in its PCI set-up in the lab as it is now (docs/testing.md): not among the default ones until it boots.
-LONG = True
 
 
 def run(lab):
