@@ -24,10 +24,11 @@ backend_libnetvf_a_SOURCES = \
 	backend/datapath/headers.c backend/datapath/headers.h \
 	backend/datapath/ring.h \
 	backend/datapath/rx.c backend/datapath/rx.h \
-	backend/datapath/shm.h \
+	backend/common/shm.h \
 	backend/datapath/tx.c backend/datapath/tx.h \
 	backend/datapath/tx_slots.c backend/datapath/tx_slots.h \
-	backend/translate/grant_map.c backend/translate/translate.h \
+	backend/translate/grant_map.c backend/translate/guest_context.c \
+	backend/translate/translate.h \
 	backend/vf/igbvf.c backend/vf/igbvf.h backend/vf/igbvf_desc.h \
 	backend/vf/igbvf_private.h backend/vf/igbvf_regs.h backend/vf/igbvf_rings.c \
 	backend/vf/netlink.c backend/vf/netlink.h \
@@ -35,14 +36,17 @@ backend_libnetvf_a_SOURCES = \
 	backend/vf/pf.c backend/vf/pf.h \
 	backend/vf/pool.c backend/vf/pool.h \
 	backend/vf/vf.c backend/vf/vf.h \
+	backend/xen/context.h \
 	backend/xen/port.h \
 	backend/xen/store.c backend/xen/store.h
 
 # The only place that knows libxen.
 noinst_LIBRARIES += backend/libnetvfxen.a
 backend_libnetvfxen_a_SOURCES = \
+	backend/xen/context_record.c backend/xen/context_record.h \
 	backend/xen/journal.c backend/xen/journal.h \
 	backend/xen/libxen.c backend/xen/libxen.h \
+	backend/xen/libxen_context.c \
 	backend/xen/libxen_events.c \
 	backend/xen/libxen_recover.c \
 	backend/xen/store_libxen.c

@@ -14,6 +14,7 @@
 #include "control/vif_claim.h"
 #include "vf/pool.h"
 #include "vf/vf.h"
+#include "xen/context.h"
 #include "xen/port.h"
 #include "xen/store.h"
 
@@ -63,18 +64,39 @@ static void usage(FILE *out)
           " through idle SR-IOV VFs.\n\n"
           "  -f, --foreground  stay in the foreground (it always does)\n"
           "      --debug       log every step\n"
+          "      --translation auto|host|iommu\n"
+          "                    how VFs reach guests' memory (auto: iommu for guests created with\n"
+          "                    passthrough=\"enabled\", host for all others)\n"
           "      --version     print the version and exit\n"
           "  -h, --help        print this and exit\n",
           out);
 }
 
-/* -1: go on; else exit with it. */
-static int options(int argc, char **argv)
+static int translation_option(const char *name, enum translation *translation)
 {
-    enum { OPTION_DEBUG = 256, OPTION_VERSION };
+    static const char *const names[] = {
+        [TRANSLATION_AUTO] = "auto",
+        [TRANSLATION_HOST] = "host",
+        [TRANSLATION_IOMMU] = "iommu",
+    };
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *translation = (enum translation)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* -1: go on; else exit with it. */
+static int options(int argc, char **argv, struct vif_host *host)
+{
+    enum { OPTION_DEBUG = 256, OPTION_TRANSLATION, OPTION_VERSION };
     static const struct option longs[] = {
         {"foreground", no_argument, NULL, 'f'},
         {"debug", no_argument, NULL, OPTION_DEBUG},
+        {"translation", required_argument, NULL, OPTION_TRANSLATION},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -87,6 +109,12 @@ static int options(int argc, char **argv)
             break;
         case OPTION_DEBUG:
             log_set_level(LOG_LEVEL_DEBUG);
+            break;
+        case OPTION_TRANSLATION:
+            if (translation_option(optarg, &host->translation) < 0) {
+                usage(stderr);
+                return EXIT_FAILURE;
+            }
             break;
         case OPTION_VERSION:
             puts(PACKAGE_STRING);
@@ -151,7 +179,7 @@ static int open_loop(struct daemon *d, struct why *why)
 /* What a daemon that died left behind must be quiet and given back before any VF is lent again. */
 static int clean_up_after_the_last(struct daemon *d, struct why *why)
 {
-    unsigned stuck = port_recover(vf_quiesce);
+    unsigned stuck = port_recover(vf_quiesce) + context_recover(vf_quiesce);
 
     if (stuck)
         log_error("%u pages or VFs of a former netvfd could not be given back", stuck);
@@ -177,6 +205,7 @@ static int start(struct daemon *d, struct why *why)
     d->host.pool = d->pool;
     d->host.fault_fd = d->fault;
     d->host.features.gso_tcpv4 = true;
+    d->host.contexts = &context_libxen;
     d->kernel_vifs = kernel_vifs_new(PF_SYSFS, NETVF_RUNDIR, d->store, d->host.own_domid, why);
     if (!d->kernel_vifs)
         return -1;
@@ -295,7 +324,7 @@ int main(int argc, char **argv)
 {
     struct daemon d = {.lock = -1, .epoll = -1, .signals = -1, .fault = -1};
     struct why why;
-    int rc = options(argc, argv);
+    int rc = options(argc, argv, &d.host);
 
     if (rc >= 0)
         return rc;

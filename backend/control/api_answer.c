@@ -27,7 +27,7 @@ static json_t *vf_document(const struct pool *pool, const struct pf_vf *vf)
                      vf->pci, "state", pool_state_name(state), "driver",
                      vf->driver[0] ? vf->driver : NULL, "vif", lease ? lease->owner : NULL, "mac",
                      lease ? mac_format(lease->mac, mac) : NULL, "translation",
-                     lease ? VALUE_BE_NETVF_TRANSLATION_HOST : NULL, "link",
+                     lease ? lease->translation : NULL, "link",
                      lease ? json_boolean(lease->vf->ops->link_up(lease->vf)) : json_null());
 }
 
@@ -100,13 +100,13 @@ static json_t *vif_document(const struct vif_view *view)
     const char *interrupts = view->interrupts ? "event-channel" : "polling";
     char mac[MAC_TEXT];
 
-    return json_pack("{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o}", "dom",
+    return json_pack("{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o}", "dom",
                      (int)view->domid, "devid", (json_int_t)view->devid, "mac",
                      view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vf",
-                     view->lease ? view->lease->vf->pci : NULL, "translation",
-                     view->lease ? VALUE_BE_NETVF_TRANSLATION_HOST : NULL, "state", view->state,
-                     "error", view->error, "interrupts", view->connected ? interrupts : NULL,
-                     "link", view->connected ? json_boolean(view->link) : json_null(), "counters",
+                     view->lease ? view->lease->vf->pci : NULL, "translation", view->translation,
+                     "translation_reason", view->translation_reason, "state", view->state, "error",
+                     view->error, "interrupts", view->connected ? interrupts : NULL, "link",
+                     view->connected ? json_boolean(view->link) : json_null(), "counters",
                      counters_document(&view->counters));
 }
 

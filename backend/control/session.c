@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/why.h"
 #include "control/worker.h"
+#include "xen/context.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,13 +14,18 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SESSION_PAGES (VF_RING_PAGES + TX_HEADER_PAGES)
+/* What the VF reaches besides the guest's buffers: descriptor rings, then header copies. */
+#define VF_PAGES (VF_RING_PAGES + TX_HEADER_PAGES)
 
 struct session {
     struct worker worker;
-    struct dma_page pages[SESSION_PAGES];
+    struct context *context;         /* NULL: translation host */
+    struct why reason;               /* why it is not iommu, "" if it is */
+    struct dma_page pages[VF_PAGES]; /* dom0's: of them the VF uses all, or with a context none */
+    unsigned page_count;             /* 0: not there (yet) */
+    const struct dma_page *vf_pages; /* VF_PAGES of dom0's or of the context's */
     void *tx_page, *rx_page;
-    bool pages_there, peer_bound, vf_started;
+    bool peer_bound, vf_started;
 };
 
 static int map_rings(struct session *s, struct why *why)
@@ -32,6 +38,45 @@ static int map_rings(struct session *s, struct why *why)
     if (!s->rx_page)
         return why_fail(why, "cannot map the frontend's rings (references %u, %u): %s",
                         plan->tx_ring_ref, plan->rx_ring_ref, strerror(errno));
+    return 0;
+}
+
+/* In the guest's IOMMU context if that is wanted and can be had. */
+static int choose_context(struct session *s, struct why *why)
+{
+    const struct session_plan *plan = &s->worker.plan;
+
+    if (plan->translation == TRANSLATION_HOST) {
+        why_fail(&s->reason, "netvfd was told to use translation host");
+        return 0;
+    }
+    if (plan->contexts)
+        s->context =
+            plan->contexts->open(plan->name, plan->port->peer, plan->vf->pci, VF_PAGES, &s->reason);
+    else
+        why_fail(&s->reason, "VFs cannot be given to guests' IOMMU contexts here");
+    if (s->context) {
+        s->reason.text[0] = '\0';
+        return 0;
+    }
+    if (plan->translation == TRANSLATION_AUTO)
+        return 0;
+    *why = s->reason;
+    return -1;
+}
+
+/* In a guest's context the VF reaches nothing of dom0's; dom0's pages are then the private copies of headers, into
+ * which the hypervisor copies and which the guest cannot change any more. */
+static int provide_pages(struct session *s, struct why *why)
+{
+    struct port *port = s->worker.plan.port;
+    unsigned count = s->context ? TX_HEADER_PAGES : VF_PAGES;
+
+    if (port->ops->dma_alloc(port, s->pages, count) < 0)
+        return why_fail(why, "no pages for descriptor rings (raise xen-gntalloc's limit): %s",
+                        strerror(errno));
+    s->page_count = count;
+    s->vf_pages = s->context ? s->context->pages : s->pages;
     return 0;
 }
 
@@ -56,11 +101,15 @@ static void attach(struct session *s)
 {
     struct worker *w = &s->worker;
 
-    translate_host(&w->translate, w->plan.port);
+    if (s->context)
+        translate_iommu(&w->translate, s->context, w->plan.own_domid);
+    else
+        translate_host(&w->translate, w->plan.port);
     w->tx.port = w->plan.port;
     w->tx.translate = w->rx.translate = &w->translate;
     w->tx.vf = w->rx.vf = w->plan.vf;
-    w->tx.header_pages = &s->pages[VF_RING_PAGES];
+    w->tx.header_pages = &s->vf_pages[VF_RING_PAGES];
+    w->tx.private_pages = s->context ? s->pages : w->tx.header_pages;
     memcpy(w->tx.mac, w->plan.mac, sizeof w->tx.mac);
     w->tx.gso = w->plan.gso_tcpv4;
     tx_attach(&w->tx, s->tx_page);
@@ -91,8 +140,11 @@ static int take_down(struct session *s)
         port->ops->ring_unmap(port, s->rx_page);
     if (s->tx_page)
         port->ops->ring_unmap(port, s->tx_page);
-    if (s->pages_there && quiet)
-        port->ops->dma_free(port, s->pages, SESSION_PAGES);
+    if (s->page_count && (quiet || s->context)) /* with a context the VF has never known them */
+        port->ops->dma_free(port, s->pages, s->page_count);
+    /* A VF that may still be writing stays where it is: in a context, what it hits is the guest's own. */
+    if (s->context && quiet && w->plan.contexts->close(s->context) < 0)
+        quiet = false;
     if (w->wake_fd >= 0)
         close(w->wake_fd);
     free(s);
@@ -116,17 +168,11 @@ int session_start(struct session **session, const struct session_plan *plan, str
     }
     if (map_rings(s, why) < 0)
         goto fail;
-    if (plan->port->ops->dma_alloc(plan->port, s->pages, SESSION_PAGES) < 0) {
-        why_fail(why, "no pages for descriptor rings (raise xen-gntalloc's limit): %s",
-                 strerror(errno));
-        goto fail;
-    }
-    s->pages_there = true;
-    if (bind_events(s, why) < 0)
+    if (choose_context(s, why) < 0 || provide_pages(s, why) < 0 || bind_events(s, why) < 0)
         goto fail;
     attach(s);
     s->vf_started = true; /* from the first register on it has to be stopped */
-    if (plan->vf->ops->start(plan->vf, s->pages, w->interrupts, why) < 0)
+    if (plan->vf->ops->start(plan->vf, s->vf_pages, w->interrupts, why) < 0)
         goto fail;
     if (worker_start(w) < 0) {
         why_fail(why, "cannot start its worker: %s", strerror(errno));
@@ -149,6 +195,12 @@ int session_stop(struct session *session)
 enum session_state session_state(struct session *session, struct why *why)
 {
     return worker_state(&session->worker, why);
+}
+
+const char *session_translation(const struct session *session, const char **reason)
+{
+    *reason = session->reason.text[0] ? session->reason.text : NULL;
+    return session->worker.translate.ops->name;
 }
 
 bool session_interrupts(const struct session *session)

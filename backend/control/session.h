@@ -8,10 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct context_ops;
 struct port;
 struct session;
 struct vf;
 struct why;
+
+/* Which way to addresses (docs/architecture.md, "Translation"). */
+enum translation {
+    TRANSLATION_AUTO, /* iommu where the guest can have it, else host */
+    TRANSLATION_HOST,
+    TRANSLATION_IOMMU, /* or no session at all */
+};
 
 /* What both ends have agreed, and what they run on. Everything in here has been checked for form; the references and
  * the channel are still only what the guest claims. */
@@ -24,6 +32,9 @@ struct session_plan {
     uint32_t event_channel; /* the guest's port */
     bool rx_notify; /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
     bool gso_tcpv4; /* it was told that it may send TCP/IPv4 frames larger than the MTU */
+    uint16_t own_domid;
+    enum translation translation;
+    const struct context_ops *contexts; /* NULL: no guest can have a VF in its IOMMU context */
     int fault_fd; /* an eventfd of the control loop, written when the session has stopped by itself */
 };
 
@@ -59,6 +70,9 @@ int session_stop(struct session *session);
 
 /* How it is doing; `why` gets the fault's sentence. */
 enum session_state session_state(struct session *session, struct why *why);
+/* The translation in use, as it stands in netvf/translation; `reason` (NULL if there is nothing to say) is why it is not
+ * the one that would need no hypercall. Both are valid for as long as the session. */
+const char *session_translation(const struct session *session, const char **reason);
 bool session_interrupts(
     const struct session *session); /* VF interrupts arrive as events; false: polling */
 void session_count(struct session *session, struct session_counters *counters);

@@ -151,6 +151,13 @@ static int publish(struct vif *vif, unsigned from, unsigned to, const struct cha
     return -1;
 }
 
+static const char *translation(const struct vif *vif)
+{
+    const char *reason;
+
+    return vif->session ? session_translation(vif->session, &reason) : NULL;
+}
+
 /* The keys that tell a person how the vif is. */
 static int publish_state(struct vif *vif, unsigned from, unsigned to, bool offer)
 {
@@ -158,7 +165,7 @@ static int publish_state(struct vif *vif, unsigned from, unsigned to, bool offer
         {KEY_BE_NETVF_STATE, vif->state},
         {KEY_BE_NETVF_ERROR, vif->error.text[0] ? vif->error.text : NULL},
         {KEY_BE_NETVF_VF, vif->lease ? vif->lease->vf->pci : NULL},
-        {KEY_BE_NETVF_TRANSLATION, vif->lease ? VALUE_BE_NETVF_TRANSLATION_HOST : NULL},
+        {KEY_BE_NETVF_TRANSLATION, translation(vif)},
     };
 
     return publish(vif, from, to, changes, sizeof changes / sizeof changes[0], offer);
@@ -289,6 +296,9 @@ static int start(struct vif *vif, unsigned from)
         .port = vif->port,
         .vf = vif->lease->vf,
         .gso_tcpv4 = vif->host->features.gso_tcpv4,
+        .own_domid = vif->host->own_domid,
+        .translation = vif->host->translation,
+        .contexts = vif->host->contexts,
         .fault_fd = vif->host->fault_fd,
     };
     struct why why;
@@ -308,10 +318,11 @@ static int start(struct vif *vif, unsigned from)
             release(vif, true);
         return 0;
     }
+    vif->lease->translation = translation(vif);
     vif->state = VALUE_BE_NETVF_STATE_CONNECTED;
     vif->error.text[0] = '\0';
-    say(vif, LOG_LEVEL_INFO, "connected through VF %s (%s)", vif->lease->vf->pci,
-        session_interrupts(vif->session) ? "event channel" : "polling");
+    say(vif, LOG_LEVEL_INFO, "connected through VF %s (translation %s, %s)", vif->lease->vf->pci,
+        translation(vif), session_interrupts(vif->session) ? "event channel" : "polling");
     return publish_state(vif, from, XenbusStateConnected, false);
 }
 
@@ -325,6 +336,7 @@ static void disconnect(struct vif *vif)
         return;
     state = session_state(vif->session, &why);
     session_count(vif->session, &vif->counters);
+    vif->lease->translation = NULL;
     rc = session_stop(vif->session);
     vif->session = NULL;
     if (state == SESSION_RUNNING) {
@@ -490,6 +502,7 @@ void vif_look(struct vif *vif, struct vif_view *view)
     if (vif->session) {
         session_count(vif->session, &vif->counters);
         view->interrupts = session_interrupts(vif->session);
+        view->translation = session_translation(vif->session, &view->translation_reason);
         view->link = vif->lease->vf->ops->link_up(vif->lease->vf);
     }
     view->counters = vif->counters;

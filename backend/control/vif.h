@@ -21,6 +21,8 @@ struct vif_host {
     uint16_t own_domid;
     int fault_fd; /* eventfd on which sessions tell that they have stopped by themselves */
     struct features features;
+    enum translation translation;
+    const struct context_ops *contexts; /* as in session_plan */
 };
 
 /* A vif whose directory has just been seen. Touches nothing but the watch on the guest's state.
@@ -48,6 +50,8 @@ struct vif_view {
     const uint8_t *mac;               /* NULL if the vif is refused for its keys */
     const char *pf;                   /* NULL if none is named */
     const struct pool_lease *lease;   /* NULL if it holds no VF */
+    const char *translation;          /* NULL while not connected */
+    const char *translation_reason;   /* NULL, or why it is not one that needs no hypercalls */
     const char *state;                /* what netvf/state says */
     const char *error;                /* NULL or the sentence */
     bool connected, interrupts, link; /* the last two only while connected */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "datapath/shm.h"
+#include "common/shm.h"
 
 #define RING_SLOTS \
     256u /* both netif rings: (4096 - 64) / 12 or / 8, rounded down to a power of two */

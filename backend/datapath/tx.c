@@ -20,11 +20,14 @@ void tx_attach(struct tx *tx, void *page)
 
 static void set_header_buffer(struct tx *tx, struct tx_work *work, uint32_t frame)
 {
-    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM;
+    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM, offset = at % GUEST_PAGE;
     const struct dma_page *page = &tx->header_pages[at / GUEST_PAGE];
+    const struct dma_page *private = &tx->private_pages[at / GUEST_PAGE];
 
-    work->header = (uint8_t *)page->va + at % GUEST_PAGE;
-    work->header_dma = page->dma + at % GUEST_PAGE;
+    work->header = (uint8_t *)page->va + offset;
+    work->header_dma = page->dma + offset;
+    work->private = (uint8_t *)private->va + offset;
+    work->private_dma = private->dma + offset;
 }
 
 /* Step 1. Frames into tx->work, their parts into tx->pieces. Returns how many. */
@@ -73,7 +76,7 @@ static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
         if (length > HEADER_COPY - work->copied)
             length = (uint16_t)(HEADER_COPY - work->copied);
         tx->copies[at++] = (struct grant_copy){
-            .to = work->header_dma + work->copied,
+            .to = work->private_dma + work->copied,
             .gref = piece->gref,
             .offset = piece->offset,
             .length = length,
@@ -106,17 +109,17 @@ static int copy_headers(struct tx *tx, unsigned count)
     return 0;
 }
 
-/* Step 3. From here on only the private copy of the headers counts: it is also what the VF will read. */
+/* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
 static bool refuse(struct tx *tx, struct tx_work *work)
 {
     struct headers *headers = &work->headers;
     uint32_t limit;
 
-    if (memcmp(work->header + 6, tx->mac, 6) != 0) {
+    if (memcmp(work->private + 6, tx->mac, 6) != 0) {
         counter_add(&tx->counters.spoofed, 1);
         return true;
     }
-    headers_read(work->header, work->copied, headers);
+    headers_read(work->private, work->copied, headers);
     limit = TX_FRAME_MAX + (headers->vlan ? 4u : 0u);
     if (work->mss)
         return headers->l4 != VF_L4_TCP || !headers->ipv4 || work->mss < TX_MSS_MIN ||
@@ -133,7 +136,7 @@ static void look_at_headers(struct tx *tx, unsigned count)
         if (work->drop)
             continue;
         if (work->mss)
-            headers_prepare_tso(work->header, &work->headers);
+            headers_prepare_tso(work->private, &work->headers);
         if (work->total > HEADER_COPY) {
             work->sent_from_copy = work->headers.length;
             continue;
@@ -225,6 +228,8 @@ static void post(struct tx *tx, struct tx_work *work)
     };
     unsigned count = 0;
 
+    if (work->header != work->private)
+        memcpy(work->header, work->private, work->sent_from_copy);
     segments[count++] = (struct vf_segment){work->header_dma, work->sent_from_copy};
     for (unsigned p = 0; p < work->pieces; p++) {
         const struct tx_piece *piece = &tx->pieces[work->first_piece + p];

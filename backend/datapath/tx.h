@@ -54,8 +54,8 @@ struct tx_piece {
 /* A frame of the batch in hand. */
 struct tx_work {
     struct tx_frame *frame;
-    uint64_t header_dma;
-    uint8_t *header;
+    uint64_t header_dma, private_dma;
+    uint8_t *header, *private;    /* the copy that the VF reads; the one that is looked at */
     uint16_t first_piece, pieces; /* in tx->pieces */
     uint16_t first_copy, copies;  /* in tx->copies */
     uint32_t total;
@@ -72,7 +72,9 @@ struct tx {
     struct port *port;
     struct translate *translate;
     struct vf *vf;
-    const struct dma_page *header_pages; /* TX_HEADER_PAGES */
+    /* TX_HEADER_PAGES each, of header copies. The VF reads header_pages. What is looked at are the private_pages: the
+     * same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */
+    const struct dma_page *header_pages, *private_pages;
     uint8_t mac[6];
     bool gso;          /* feature-gso-tcpv4 was offered */
     const char *fault; /* how the guest broke the protocol: nothing more is taken from it */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* From a guest's grant reference to the address that a VF must use, and back.
  *
- * One implementation for each way (docs/architecture.md, "Translation"); `host` is in grant_map.c. Batches only: a
- * hypercall costs the same for one page as for a hundred. */
+ * One implementation for each way (docs/architecture.md, "Translation"): `host` is in grant_map.c, `iommu` in
+ * guest_context.c. Batches only: a hypercall costs the same for one page as for a hundred. */
 #ifndef NETVF_TRANSLATE_TRANSLATE_H
 #define NETVF_TRANSLATE_TRANSLATE_H
 
@@ -24,15 +24,24 @@ struct translate_ops {
     int (*release)(struct translate *translate, struct grant_pin *pins, unsigned count);
 };
 
+struct context;
+
 struct translate {
     const struct translate_ops *ops;
-    struct port *port;
+    struct port *port;             /* host */
+    const struct context *context; /* iommu */
+    uint16_t own_domid;            /* iommu: to whom the guest's entries must be granted */
 };
 
 /* Machine addresses by device-only grant maps: always possible in a PV dom0. */
 void translate_host(struct translate *translate, struct port *port);
 
-/* The one place where an address for a descriptor is formed (invariant 1): inside one page, which is pinned. */
+/* Frames as the guest's grant table names them, for a VF in the guest's IOMMU context: no hypercall, no pin. */
+void translate_iommu(struct translate *translate, const struct context *context,
+                     uint16_t own_domid);
+
+/* The one place where an address for a descriptor is formed (invariant 1): inside one page, which is pinned or, in
+ * the guest's IOMMU context, cannot be anybody else's. */
 static inline uint64_t translate_address(const struct grant_pin *pin, uint32_t offset,
                                          uint32_t length)
 {

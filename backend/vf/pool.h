@@ -28,7 +28,8 @@ struct pool_lease {
     char pf[PF_NAME_MAX];
     unsigned index;
     uint8_t mac[6];
-    char owner[16]; /* "1/0": domain and vif */
+    char owner[16];          /* "1/0": domain and vif */
+    const char *translation; /* what its holder uses it with, NULL while it does not run */
 };
 
 /* The world below the pool; the real one is pool_hardware. */

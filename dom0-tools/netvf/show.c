@@ -77,18 +77,19 @@ static void print_counters(json_t *values)
 
 static void print_vif(json_t *vif)
 {
-    static const char *const fields[] = {"state", "error",       "mac",       "pf",
-                                         "vf",    "translation", "interrupts"};
+    static const char *const fields[] = {
+        "state", "error", "mac", "pf", "vf", "translation", "translation_reason", "interrupts"};
     const char *name = client_text(vif, "name");
     struct table *table = table_new("ll");
 
     printf("vif %lld/%lld%s%s\n", client_number(vif, "dom"), client_number(vif, "devid"),
            name ? "  " : "", name ? name : "");
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        /* No error is no news; every other gap is worth a dash. */
-        if (strcmp(fields[i], "error") == 0 && !client_text(vif, fields[i]))
+        /* No error and no reason are no news; every other gap is worth a dash. */
+        if (!client_text(vif, fields[i]) &&
+            (strcmp(fields[i], "error") == 0 || strcmp(fields[i], "translation_reason") == 0))
             continue;
-        table_cell(table, fields[i]);
+        table_cell(table, strcmp(fields[i], "translation_reason") == 0 ? "because" : fields[i]);
         table_cell(table, client_text(vif, fields[i]));
     }
     table_cell(table, "link");

@@ -55,6 +55,11 @@ tests_unit_test_rx_SOURCES = tests/unit/test_rx.c tests/sim/sim.c tests/sim/sim.
 tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_rx_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_guest_context
+tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_guest_context_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_guest_context_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_headers
 tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
 tests_unit_test_headers_CFLAGS = $(TEST_CFLAGS)

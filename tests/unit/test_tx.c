@@ -27,7 +27,7 @@ static void setup(void)
     tx.port = &sim.port;
     tx.translate = &translate;
     tx.vf = &sim.vf;
-    tx.header_pages = header_pages;
+    tx.header_pages = tx.private_pages = header_pages;
     tx.gso = true;
     memcpy(tx.mac, mac, sizeof mac);
     tx_attach(&tx, sim.tx_ring);

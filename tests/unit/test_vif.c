@@ -68,6 +68,13 @@ enum session_state session_state(struct session *session, struct why *why)
     return fake.state;
 }
 
+const char *session_translation(const struct session *session, const char **reason)
+{
+    (void)session;
+    *reason = NULL;
+    return "iommu";
+}
+
 bool session_interrupts(const struct session *session)
 {
     (void)session;
@@ -294,7 +301,6 @@ START_TEST(attaches)
     is(BE "/state", "2");
     is(BE "/netvf/state", "bound");
     is(BE "/netvf/vf", "0000:01:10.0");
-    is(BE "/netvf/translation", "host");
     is(BE "/feature-rx-copy", "1");
     ck_assert(!fake_store_has(store, BE "/netvf/error"));
     ck_assert(fake_store_watched(store, FE "/state"));
@@ -706,15 +712,15 @@ START_TEST(answers_the_command)
         "{\"call\":\"list\"}",
         "{\"pfs\":[{\"name\":\"eth0\",\"pci\":\"0000:01:00.0\",\"driver\":\"igb\",\"up\":true,"
         "\"carrier\":true,\"vfs\":[{\"index\":0,\"pci\":\"0000:01:10.0\",\"state\":\"bound\","
-        "\"driver\":null,\"vif\":\"1/0\",\"mac\":\"00:16:3e:01:02:03\",\"translation\":\"host\","
+        "\"driver\":null,\"vif\":\"1/0\",\"mac\":\"00:16:3e:01:02:03\",\"translation\":\"iommu\","
         "\"link\":true},{\"index\":1,\"pci\":\"0000:01:10.2\",\"state\":\"idle\",\"driver\":null,"
         "\"vif\":null,\"mac\":null,\"translation\":null,\"link\":null}]}],"
         "\"leaks\":{\"grants\":3,\"live\":5}}");
-    answers(
-        "{\"call\":\"show\"}",
-        "{\"vifs\":[{\"dom\":1,\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"pf\":\"eth0\","
-        "\"vf\":\"0000:01:10.0\",\"translation\":\"host\",\"state\":\"connected\",\"error\":null,"
-        "\"interrupts\":\"event-channel\",\"link\":true,\"counters\":{\"tx_packets\":7,");
+    answers("{\"call\":\"show\"}",
+            "{\"vifs\":[{\"dom\":1,\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"pf\":\"eth0\","
+            "\"vf\":\"0000:01:10.0\",\"translation\":\"iommu\",\"translation_reason\":null,"
+            "\"state\":\"connected\",\"error\":null,"
+            "\"interrupts\":\"event-channel\",\"link\":true,\"counters\":{\"tx_packets\":7,");
     answers("{\"call\":\"show\",\"dom\":1,\"devid\":0}", "\"dom\":1");
     answers("{\"call\":\"show\",\"dom\":2}", "{\"vifs\":[]}");
     answers("{\"call\":\"show\",\"dom\":-1}", "{\"error\":");

@@ -13,9 +13,9 @@ WINDOW = (2, 7)
 MAX_HYPERCALLS_PER_PACKET = 0.25
 
 
-def start_guest(lab, name="main"):
+def start_guest(lab, name="main", **options):
     lab.need_netvfd()
-    guest = lab.guest(name, [ours.vif(1), ours.kernel_vif(1)])
+    guest = lab.guest(name, [ours.vif(1), ours.kernel_vif(1)], **options)
     guest.configure("eth0", "10.77.0.2/24")
     guest.configure("eth1", "10.78.0.2/24")
     return guest

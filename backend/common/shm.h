@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The one accessor for memory that a guest can write at any time (XSA-155): each word is read exactly once, into a
  * private copy, and only the copy is looked at. A test can define NETVF_SHM_HOOK to see, or change, every read. */
-#ifndef NETVF_DATAPATH_SHM_H
-#define NETVF_DATAPATH_SHM_H
+#ifndef NETVF_COMMON_SHM_H
+#define NETVF_COMMON_SHM_H
 
 #include <stdint.h>
 

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Translation `iommu`: which entries of a guest's grant table count, and what the VF may be told. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/grant_table.h>
+
+#include "datapath/tx.h"
+#include "sim/sim.h"
+#include "translate/translate.h"
+#include "xen/context.h"
+
+#define BACKEND 0u
+#define ENTRIES 512u
+
+static uint32_t table[ENTRIES * 2];
+static struct context context;
+static struct translate translate;
+
+static void setup(void)
+{
+    memset(table, 0, sizeof table);
+    context = (struct context){.grants = table, .grant_count = ENTRIES};
+    translate_iommu(&translate, &context, BACKEND);
+}
+
+static void entry(uint32_t gref, uint32_t flags, uint32_t domid, uint32_t frame)
+{
+    table[gref * 2] = flags | domid << 16;
+    table[gref * 2 + 1] = frame;
+}
+
+static struct grant_pin look_up(uint32_t gref, bool readonly)
+{
+    struct grant_pin pin = {.gref = gref, .readonly = readonly, .dma = 0x55};
+
+    ck_assert_int_eq(translate.ops->acquire(&translate, &pin, 1), 0);
+    ck_assert_int_eq(translate.ops->release(&translate, &pin, 1), 0);
+    return pin;
+}
+
+START_TEST(address_is_the_frame)
+{
+    entry(8, GTF_permit_access, BACKEND, 0x12345);
+    ck_assert_int_eq(look_up(8, false).status, 0);
+    ck_assert_uint_eq(look_up(8, false).dma, 0x12345000);
+    /* Frames above 4 GiB of memory do not lose their upper bits. */
+    entry(9, GTF_permit_access, BACKEND, 0xfedcba98);
+    ck_assert_uint_eq(look_up(9, false).dma, 0xfedcba98000);
+}
+END_TEST
+
+START_TEST(readonly_entry_is_for_sending_only)
+{
+    entry(8, GTF_permit_access | GTF_readonly, BACKEND, 1);
+    ck_assert_int_eq(look_up(8, true).status, 0);
+    ck_assert_int_eq(look_up(8, false).status, GNTST_permission_denied);
+}
+END_TEST
+
+START_TEST(what_is_not_granted_to_us_is_refused)
+{
+    entry(8, GTF_permit_access, 7, 1); /* to another domain */
+    ck_assert_int_ne(look_up(8, true).status, 0);
+    entry(8, GTF_invalid, BACKEND, 1);
+    ck_assert_int_ne(look_up(8, true).status, 0);
+    entry(8, GTF_accept_transfer, BACKEND, 1);
+    ck_assert_int_ne(look_up(8, true).status, 0);
+    ck_assert_int_ne(look_up(ENTRIES, true).status, 0);
+    ck_assert_int_ne(look_up(UINT32_MAX, true).status, 0);
+}
+END_TEST
+
+/* Without interrupt remapping a write to 0xfeexxxxx is an interrupt at any processor. */
+START_TEST(interrupt_addresses_are_no_memory)
+{
+    for (uint32_t frame = 0xfee00; frame <= 0xfeeff; frame++) {
+        entry(8, GTF_permit_access, BACKEND, frame);
+        ck_assert_int_ne(look_up(8, false).status, 0);
+    }
+    entry(8, GTF_permit_access, BACKEND, 0xfedff);
+    ck_assert_int_eq(look_up(8, false).status, 0);
+    entry(8, GTF_permit_access, BACKEND, 0xfef00);
+    ck_assert_int_eq(look_up(8, false).status, 0);
+}
+END_TEST
+
+/* The VF's header copy lies where the guest can write: what is checked must be the other one, and what the VF gets is
+ * taken from it. */
+START_TEST(headers_are_checked_in_private_and_then_copied)
+{
+    static struct sim sim;
+    static struct tx tx;
+    struct dma_page visible[TX_HEADER_PAGES], private[TX_HEADER_PAGES];
+    struct translate host;
+    uint8_t *frame;
+    uint32_t gref;
+
+    sim_open(&sim);
+    memset(&tx, 0, sizeof tx);
+    sim.port.ops->dma_alloc(&sim.port, visible, TX_HEADER_PAGES);
+    sim.port.ops->dma_alloc(&sim.port, private, TX_HEADER_PAGES);
+    translate_host(&host, &sim.port);
+    tx.port = &sim.port;
+    tx.translate = &host;
+    tx.vf = &sim.vf;
+    tx.header_pages = visible;
+    tx.private_pages = private;
+    memcpy(tx.mac, "\0\x16\x3e\1\2\3", 6);
+    tx_attach(&tx, sim.tx_ring);
+
+    gref = sim_grant(&sim, true);
+    frame = sim_bytes(&sim, gref);
+    memset(frame, 0xff, 6);
+    memcpy(frame + 6, tx.mac, 6);
+    memset(frame + 12, 0x42, 48);
+    sim_push_tx(&sim, gref, 0, 0, 1, 60);
+    memset(visible[0].va, 0xee, 4096); /* whatever the guest has written there */
+    ck_assert_int_eq(tx_take(&tx), 1);
+    ck_assert_uint_eq(sim_send(&sim, 1), 1);
+    ck_assert_uint_eq(sim.wire_length, 60);
+    ck_assert_mem_eq(sim.wire, frame, 60);
+    ck_assert_mem_eq(private[0].va, frame, 60);
+    ck_assert_uint_eq(sim.stray, 0);
+    sim_close(&sim);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("guest_context");
+    TCase *tests = tcase_create("iommu");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_test(tests, address_is_the_frame);
+    tcase_add_test(tests, readonly_entry_is_for_sending_only);
+    tcase_add_test(tests, what_is_not_granted_to_us_is_refused);
+    tcase_add_test(tests, interrupt_addresses_are_no_memory);
+    tcase_add_test(tests, headers_are_checked_in_private_and_then_copied);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
