@@ -6,6 +6,8 @@ from .base import Fail
 from .guest import last_line
 
 SCRIPT = "vif-netvf"
+# With it in a guest's configuration, its vifs' VFs move into the guest's own IOMMU context.
+PASSTHROUGH = 'passthrough = "enabled"'
 # 82576 VF statistics, offsets in BAR0 (free running, 32 bits).
 VF_GPRC, VF_GPTC = 0xF10, 0xF14
 # xl itself takes about a second to start under emulation; what is promised are 3 s on top of its device wait.

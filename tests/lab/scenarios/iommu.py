@@ -1,12 +1,10 @@
 """The main job with the VF in the guest's own IOMMU context: no hypercall for a packet that arrives, and everything comes back."""
-from labkit import mainjob
+from labkit import mainjob, ours
 from labkit.base import Fail
-
-PASSTHROUGH = 'passthrough = "enabled"'
 
 
 def run(lab):
-    guest = mainjob.start_guest(lab, "context", extra=PASSTHROUGH)
+    guest = mainjob.start_guest(lab, "context", extra=ours.PASSTHROUGH)
     shown = lab.show(guest)
     lab.check(shown["translation"] == "iommu", f"translation is {shown['translation']}: {shown.get('translation_reason')}")
     before = shown["counters"]

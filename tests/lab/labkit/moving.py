@@ -1,0 +1,65 @@
+"""Guests that are saved, restored, migrated: the same guest in another domain."""
+import json
+import time
+
+from .base import Fail, wait_for
+from .guest import CONSOLE_LOGS, last_line
+
+SAVE_FILE = "/root/guest.save"
+MOVE_DEADLINE = 120
+
+
+def save(lab, guest, options=""):
+    lab.dom0(f"xl save {options} {guest.name} {SAVE_FILE}", timeout=MOVE_DEADLINE)
+
+
+def restore(lab, guest):
+    """Into a new domain; its console goes on in the same log, for it has the same name from the start."""
+    lab.dom0(f"xl restore {SAVE_FILE}; rc=$?; rm -f {SAVE_FILE}; exit $rc", timeout=MOVE_DEADLINE)
+    arrived(lab, guest)
+
+
+def migrate_to_itself(lab, guest):
+    """xl migrate localhost, without an ssh between: xl runs the receiver as a command."""
+    rc, out, err = lab.dom0(f"xl migrate -s '' {guest.name} 'xl migrate-receive'", timeout=MOVE_DEADLINE, check=False)
+    if rc != 0:
+        raise Fail(f"xl migrate failed: {last_line(err or out)}")
+    # The receiver creates the domain under another name and gives it its own at the end.
+    incoming = f"{CONSOLE_LOGS}/guest-{guest.name}--incoming.log"
+    if lab.dom0(f"test -e {incoming}", check=False).rc == 0:
+        guest.log = incoming
+    arrived(lab, guest)
+
+
+def arrived(lab, guest):
+    before = guest.domid
+    guest.domid = guest.current_domid()
+    lab.check(guest.domid is not None and guest.domid != before, f"guest {guest.name} has domain id {guest.domid} after {before}")
+    path = lab.backend_path(guest)
+    wait_for("the vif to be connected in its new domain", lambda: lab.xs_read(f"{path}/netvf/state") == "connected", 30, 0.2)
+
+
+class Stream:
+    """A TCP connection out of the guest that has to survive what is done to it; its gaps are what the guest's user sees."""
+
+    def __init__(self, lab, guest, seconds):
+        self.lab, self.guest, self.seconds = lab, guest, seconds
+        lab.outside.iperf_server(5203)
+        guest.exec(f"rm -f /tmp/stream; (iperf3 -J -i 0.5 -c {lab.OUR_OUTSIDE} -p 5203 -t {seconds} > /tmp/stream 2>/tmp/stream.err; "
+                   "echo $? > /tmp/stream.rc) &")
+        self.started = time.monotonic()
+
+    def finish(self):
+        """Waits for its end. {"stream_mbps", "outage_s"}: the longest time in which nothing moved, to half a second."""
+        left = self.seconds - (time.monotonic() - self.started)
+        wait_for("the TCP stream to end", lambda: self.guest.exec("cat /tmp/stream.rc", check=False).rc == 0, max(left, 0) + 60, 1)
+        result = json.loads(self.guest.exec("cat /tmp/stream").out)
+        if "error" in result:
+            raise Fail(f"the TCP stream did not survive: {result['error']}")
+        longest = run = 0.0
+        for interval in result["intervals"]:
+            part = interval["sum"]
+            run = run + part["seconds"] if part["bytes"] == 0 else 0.0
+            # A pause of the whole guest stretches the interval that it falls into.
+            longest = max(longest, run, part["seconds"] - 0.5)
+        return {"stream_mbps": round(result["end"]["sum_received"]["bits_per_second"] / 1e6, 1), "outage_s": round(longest, 1)}

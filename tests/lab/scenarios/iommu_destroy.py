@@ -1,0 +1,6 @@
+"""xl destroy under traffic of a guest in whose IOMMU context the VF is: the VF is stopped first and is dom0's again at once."""
+from labkit import endings, ours
+
+
+def run(lab):
+    return {"destroy_seconds": max(endings.destroy_while_sending(lab, 3, extra=ours.PASSTHROUGH))}
