@@ -27,6 +27,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/common/shm.h \
 	backend/datapath/tx.c backend/datapath/tx.h \
 	backend/datapath/tx_slots.c backend/datapath/tx_slots.h \
+	backend/translate/frame_cache.c backend/translate/frame_cache.h \
 	backend/translate/grant_map.c backend/translate/guest_context.c \
 	backend/translate/translate.h \
 	backend/vf/igbvf.c backend/vf/igbvf.h backend/vf/igbvf_desc.h \

@@ -97,14 +97,14 @@ static int bind_events(struct session *s, struct why *why)
     return 0;
 }
 
-static void attach(struct session *s)
+static int attach(struct session *s, struct why *why)
 {
     struct worker *w = &s->worker;
 
-    if (s->context)
-        translate_iommu(&w->translate, s->context, w->plan.own_domid);
-    else
+    if (!s->context)
         translate_host(&w->translate, w->plan.port);
+    else if (translate_iommu(&w->translate, w->plan.port, s->context, w->plan.own_domid) < 0)
+        return why_fail(why, "no memory for its session");
     w->tx.port = w->plan.port;
     w->tx.translate = w->rx.translate = &w->translate;
     w->tx.vf = w->rx.vf = w->plan.vf;
@@ -114,6 +114,7 @@ static void attach(struct session *s)
     w->tx.gso = w->plan.gso_tcpv4;
     tx_attach(&w->tx, s->tx_page);
     rx_attach(&w->rx, s->rx_page);
+    return 0;
 }
 
 /* Undoes what has been done so far, in reverse order. -1: the VF is not proven quiet, and so nothing that it may
@@ -134,6 +135,8 @@ static int take_down(struct session *s)
     /* Invariant 4: only now. */
     if (s->vf_started && quiet && (tx_abandon(&w->tx) < 0 || rx_abandon(&w->rx) < 0))
         log_error("%s: some of the guest's pages could not be released", w->plan.name);
+    if (w->translate.ops && (quiet || s->context))
+        w->translate.ops->close(&w->translate);
     if (s->peer_bound)
         port->ops->unbind(port, w->peer_event);
     if (s->rx_page)
@@ -168,9 +171,11 @@ int session_start(struct session **session, const struct session_plan *plan, str
     }
     if (map_rings(s, why) < 0)
         goto fail;
-    if (choose_context(s, why) < 0 || provide_pages(s, why) < 0 || bind_events(s, why) < 0)
+    /* Xen maps a device's interrupt to dom0 only while the device is dom0's; afterwards it stays. */
+    if (bind_events(s, why) < 0 || choose_context(s, why) < 0 || provide_pages(s, why) < 0)
         goto fail;
-    attach(s);
+    if (attach(s, why) < 0)
+        goto fail;
     s->vf_started = true; /* from the first register on it has to be stopped */
     if (plan->vf->ops->start(plan->vf, s->vf_pages, w->interrupts, why) < 0)
         goto fail;

@@ -77,6 +77,7 @@ static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
             length = (uint16_t)(HEADER_COPY - work->copied);
         tx->copies[at++] = (struct grant_copy){
             .to = work->private_dma + work->copied,
+            .to_va = work->private + work->copied,
             .gref = piece->gref,
             .offset = piece->offset,
             .length = length,
@@ -96,7 +97,7 @@ static int copy_headers(struct tx *tx, unsigned count)
             copies = add_copies(tx, &tx->work[i], copies);
     if (!copies)
         return 0;
-    if (tx->port->ops->copy(tx->port, tx->copies, copies) < 0)
+    if (tx->translate->ops->fetch(tx->translate, tx->copies, copies) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
         struct tx_work *work = &tx->work[i];

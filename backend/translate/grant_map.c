@@ -14,10 +14,22 @@ static int host_release(struct translate *translate, struct grant_pin *pins, uns
     return translate->port->ops->unpin(translate->port, pins, count);
 }
 
+static int host_fetch(struct translate *translate, struct grant_copy *copies, unsigned count)
+{
+    return translate->port->ops->copy(translate->port, copies, count);
+}
+
+static void host_close(struct translate *translate)
+{
+    (void)translate;
+}
+
 static const struct translate_ops host_ops = {
     .name = "host",
     .acquire = host_acquire,
     .release = host_release,
+    .fetch = host_fetch,
+    .close = host_close,
 };
 
 void translate_host(struct translate *translate, struct port *port)

@@ -3,9 +3,11 @@
  * own grant table names. Nothing is pinned: the guest may revoke or change an entry at any time, and then the VF
  * reaches another page of that same guest, or none and an IOMMU fault. */
 #include "common/shm.h"
+#include "translate/frame_cache.h"
 #include "translate/translate.h"
 #include "xen/context.h"
 
+#include <stdlib.h>
 #include <xen/grant_table.h>
 
 /* Below 4 GiB, addresses that the chipset takes for interrupts and not for memory: without interrupt remapping a
@@ -45,6 +47,7 @@ static int context_acquire(struct translate *translate, struct grant_pin *pins, 
     return 0;
 }
 
+/* Nothing was pinned. */
 static int context_release(struct translate *translate, struct grant_pin *pins, unsigned count)
 {
     (void)translate;
@@ -53,15 +56,68 @@ static int context_release(struct translate *translate, struct grant_pin *pins, 
     return 0;
 }
 
+/* Byte by byte each once; what the guest writes meanwhile is in the copy or is not. */
+static void read_guest(uint8_t *to, const volatile uint8_t *from, unsigned length)
+{
+    for (unsigned i = 0; i < length; i++)
+        to[i] = from[i];
+}
+
+static int context_fetch(struct translate *translate, struct grant_copy *copies, unsigned count)
+{
+    const volatile uint8_t *views[PORT_BATCH_MAX];
+    uint64_t frames[PORT_BATCH_MAX];
+    unsigned good = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct grant_pin pin = {.gref = copies[i].gref, .readonly = true};
+
+        look_up(translate, &pin);
+        copies[i].status = pin.status;
+        if (!pin.status)
+            frames[good++] = pin.dma / GUEST_PAGE;
+    }
+    if (good)
+        frame_cache_view(translate->frames, frames, views, good);
+    for (unsigned i = 0, next = 0; i < count; i++) {
+        const volatile uint8_t *view;
+
+        if (copies[i].status)
+            continue;
+        view = views[next++];
+        if (view)
+            read_guest(copies[i].to_va, view + copies[i].offset, copies[i].length);
+        else
+            copies[i].status = GNTST_bad_page;
+    }
+    return 0;
+}
+
+static void context_close(struct translate *translate)
+{
+    frame_cache_flush(translate->frames);
+    free(translate->frames);
+    translate->frames = NULL;
+}
+
 static const struct translate_ops context_ops = {
     .name = "iommu",
     .acquire = context_acquire,
     .release = context_release,
+    .fetch = context_fetch,
+    .close = context_close,
 };
 
-void translate_iommu(struct translate *translate, const struct context *context, uint16_t own_domid)
+int translate_iommu(struct translate *translate, struct port *port, struct context *context,
+                    uint16_t own_domid)
 {
+    translate->frames = malloc(sizeof *translate->frames);
+    if (!translate->frames)
+        return -1;
+    frame_cache_open(translate->frames, context, &port->counters);
     translate->ops = &context_ops;
+    translate->port = port;
     translate->context = context;
     translate->own_domid = own_domid;
+    return 0;
 }

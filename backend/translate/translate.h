@@ -22,23 +22,31 @@ struct translate_ops {
      * may be given for the batch. */
     int (*acquire)(struct translate *translate, struct grant_pin *pins, unsigned count);
     int (*release)(struct translate *translate, struct grant_pin *pins, unsigned count);
+    /* Bytes of the guest's pages into pages of dom0's: each once, and each with a status of its own. At most
+     * PORT_BATCH_MAX; -1/errno if nothing was copied. */
+    int (*fetch)(struct translate *translate, struct grant_copy *copies, unsigned count);
+    /* Ends it: no pin is held any more. */
+    void (*close)(struct translate *translate);
 };
 
 struct context;
+struct frame_cache;
 
 struct translate {
     const struct translate_ops *ops;
     struct port *port;             /* host */
     const struct context *context; /* iommu */
+    struct frame_cache *frames;    /* iommu */
     uint16_t own_domid;            /* iommu: to whom the guest's entries must be granted */
 };
 
 /* Machine addresses by device-only grant maps: always possible in a PV dom0. */
 void translate_host(struct translate *translate, struct port *port);
 
-/* Frames as the guest's grant table names them, for a VF in the guest's IOMMU context: no hypercall, no pin. */
-void translate_iommu(struct translate *translate, const struct context *context,
-                     uint16_t own_domid);
+/* Frames as the guest's grant table names them, for a VF in the guest's IOMMU context: no hypercall, no
+ * pin. -1/errno without memory. */
+int translate_iommu(struct translate *translate, struct port *port, struct context *context,
+                    uint16_t own_domid);
 
 /* The one place where an address for a descriptor is formed (invariant 1): inside one page, which is pinned or, in
  * the guest's IOMMU context, cannot be anybody else's. */

@@ -17,7 +17,10 @@ struct why;
 
 #define CONTEXT_PAGES_MAX 32u
 
+struct context_ops;
+
 struct context {
+    const struct context_ops *ops;
     /* The guest's grant table, version 1 (xen/grant_table.h): two words an entry, flags and granted domain in the
      * first, the frame in the second. The guest changes it at any time. */
     const volatile uint32_t *grants;
@@ -36,6 +39,10 @@ struct context_ops {
     /* Only when the VF is quiet. Brings it back to dom0 and takes the pages away, also after the guest's death. -1 if
      * the VF is not dom0's again: then it must not be used. */
     int (*close)(struct context *context);
+    /* Frames of the guest's for reading, one after the other; errors[i] is 0 or why that one is not there and must not
+     * be touched. NULL/errno if none is. From any worker. */
+    void *(*map)(struct context *context, const uint64_t *frames, int *errors, unsigned count);
+    void (*unmap)(struct context *context, void *va, unsigned count);
 };
 
 extern const struct context_ops context_libxen;

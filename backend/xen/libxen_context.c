@@ -206,6 +206,7 @@ static struct context *open_context(const char *name, uint16_t domid, const char
         free(c);
         return NULL;
     }
+    c->context.ops = &context_libxen;
     c->record.domid = domid;
     snprintf(c->record.pci, sizeof c->record.pci, "%s", pci);
     if (context_file_create(&c->file, name) < 0) {
@@ -229,9 +230,26 @@ fail:
     return NULL;
 }
 
+static void *map_frames(struct context *context, const uint64_t *frames, int *errors,
+                        unsigned count)
+{
+    struct libxen_context *c = (struct libxen_context *)context;
+
+    _Static_assert(sizeof(xen_pfn_t) == sizeof *frames, "frame numbers are 64 bits");
+    return xenforeignmemory_map(c->memory, c->record.domid, PROT_READ, count,
+                                (const xen_pfn_t *)frames, errors);
+}
+
+static void unmap_frames(struct context *context, void *va, unsigned count)
+{
+    xenforeignmemory_unmap(((struct libxen_context *)context)->memory, va, count);
+}
+
 const struct context_ops context_libxen = {
     .open = open_context,
     .close = close_context,
+    .map = map_frames,
+    .unmap = unmap_frames,
 };
 
 struct recovery {

@@ -31,6 +31,7 @@ struct grant_pin {
  * Neither side may cross a page end. */
 struct grant_copy {
     uint64_t to; /* DMA address inside one of our own dma_pages */
+    void *to_va; /* the same place */
     uint32_t gref;
     uint16_t offset;
     uint16_t length;

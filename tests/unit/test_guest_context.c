@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Translation `iommu`: which entries of a guest's grant table count, and what the VF may be told. */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xen/grant_table.h>
 
 #include "datapath/tx.h"
 #include "sim/sim.h"
+#include "translate/frame_cache.h"
 #include "translate/translate.h"
 #include "xen/context.h"
 
@@ -17,11 +19,51 @@ static uint32_t table[ENTRIES * 2];
 static struct context context;
 static struct translate translate;
 
+static struct sim sim;
+static unsigned mapped, map_calls;
+
+/* A guest whose frame n is full of the byte n, and that has no frames from BAD on. */
+#define BAD 0x80000u
+
+static void *map(struct context *c, const uint64_t *frames, int *errors, unsigned count)
+{
+    uint8_t *va = malloc((size_t)count * 4096);
+
+    (void)c;
+    ck_assert_ptr_nonnull(va);
+    for (unsigned i = 0; i < count; i++) {
+        memset(va + (size_t)i * 4096, (int)(frames[i] & 0xff), 4096);
+        errors[i] = frames[i] >= BAD ? -EINVAL : 0;
+    }
+    mapped += count;
+    map_calls++;
+    return va;
+}
+
+static void unmap(struct context *c, void *va, unsigned count)
+{
+    (void)c;
+    mapped -= count;
+    free(va);
+}
+
+static const struct context_ops context_fake = {.map = map, .unmap = unmap};
+
 static void setup(void)
 {
     memset(table, 0, sizeof table);
     context = (struct context){.grants = table, .grant_count = ENTRIES};
-    translate_iommu(&translate, &context, BACKEND);
+    sim_open(&sim);
+    context.ops = &context_fake;
+    mapped = 0;
+    ck_assert_int_eq(translate_iommu(&translate, &sim.port, &context, BACKEND), 0);
+}
+
+static void teardown(void)
+{
+    translate.ops->close(&translate);
+    ck_assert_uint_eq(mapped, 0);
+    sim_close(&sim);
 }
 
 static void entry(uint32_t gref, uint32_t flags, uint32_t domid, uint32_t frame)
@@ -85,18 +127,64 @@ START_TEST(interrupt_addresses_are_no_memory)
 }
 END_TEST
 
+static int16_t fetch(uint32_t gref, void *to, uint16_t offset, uint16_t length)
+{
+    struct grant_copy copy = {.gref = gref, .to_va = to, .offset = offset, .length = length};
+
+    ck_assert_int_eq(translate.ops->fetch(&translate, &copy, 1), 0);
+    return copy.status;
+}
+
+START_TEST(bytes_come_without_a_hypercall_once_mapped)
+{
+    uint8_t bytes[8] = {0};
+
+    entry(8, GTF_permit_access | GTF_readonly, BACKEND, 0x42);
+    map_calls = 0;
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert_int_eq(fetch(8, bytes, 4090, 6), 0);
+    ck_assert_uint_eq(map_calls, 1);
+    ck_assert_uint_eq(sim.port.counters.hypercalls, 1);
+    ck_assert_mem_eq(bytes, "BBBBBB\0\0", 8);
+}
+END_TEST
+
+START_TEST(what_cannot_be_mapped_is_not_touched)
+{
+    uint8_t byte = 7;
+
+    entry(8, GTF_permit_access, BACKEND, BAD);
+    ck_assert_int_ne(fetch(8, &byte, 0, 1), 0);
+    entry(9, GTF_invalid, BACKEND, 1);
+    ck_assert_int_ne(fetch(9, &byte, 0, 1), 0);
+    ck_assert_uint_eq(byte, 7);
+}
+END_TEST
+
+/* A guest that sends from ever new pages does not make the daemon hold all of them. */
+START_TEST(mapped_pages_are_bounded)
+{
+    uint8_t byte;
+
+    for (uint32_t frame = 1; frame < 3 * FRAME_CACHE_MAX; frame++) {
+        entry(8, GTF_permit_access, BACKEND, frame);
+        ck_assert_int_eq(fetch(8, &byte, 0, 1), 0);
+        ck_assert_uint_eq(byte, frame & 0xff);
+        ck_assert_uint_le(mapped, FRAME_CACHE_MAX);
+    }
+}
+END_TEST
+
 /* The VF's header copy lies where the guest can write: what is checked must be the other one, and what the VF gets is
  * taken from it. */
 START_TEST(headers_are_checked_in_private_and_then_copied)
 {
-    static struct sim sim;
     static struct tx tx;
     struct dma_page visible[TX_HEADER_PAGES], private[TX_HEADER_PAGES];
     struct translate host;
     uint8_t *frame;
     uint32_t gref;
 
-    sim_open(&sim);
     memset(&tx, 0, sizeof tx);
     sim.port.ops->dma_alloc(&sim.port, visible, TX_HEADER_PAGES);
     sim.port.ops->dma_alloc(&sim.port, private, TX_HEADER_PAGES);
@@ -122,7 +210,6 @@ START_TEST(headers_are_checked_in_private_and_then_copied)
     ck_assert_mem_eq(sim.wire, frame, 60);
     ck_assert_mem_eq(private[0].va, frame, 60);
     ck_assert_uint_eq(sim.stray, 0);
-    sim_close(&sim);
 }
 END_TEST
 
@@ -133,11 +220,14 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    tcase_add_checked_fixture(tests, setup, NULL);
+    tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, address_is_the_frame);
     tcase_add_test(tests, readonly_entry_is_for_sending_only);
     tcase_add_test(tests, what_is_not_granted_to_us_is_refused);
     tcase_add_test(tests, interrupt_addresses_are_no_memory);
+    tcase_add_test(tests, bytes_come_without_a_hypercall_once_mapped);
+    tcase_add_test(tests, what_cannot_be_mapped_is_not_touched);
+    tcase_add_test(tests, mapped_pages_are_bounded);
     tcase_add_test(tests, headers_are_checked_in_private_and_then_copied);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
