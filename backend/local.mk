@@ -21,6 +21,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/control/vif_claim.c backend/control/vif_claim.h \
 	backend/control/vif_state.c backend/control/vif_state.h \
 	backend/control/worker.c backend/control/worker.h \
+	backend/datapath/echo.h \
 	backend/datapath/headers.c backend/datapath/headers.h \
 	backend/datapath/ring.h \
 	backend/datapath/rx.c backend/datapath/rx.h \

@@ -75,7 +75,7 @@ static const struct {
     COUNTER(hypercalls_tx),   COUNTER(hypercalls_rx),  COUNTER(map_ops),
     COUNTER(unmap_ops),       COUNTER(copy_ops),       COUNTER(events_sent),
     COUNTER(events_received), COUNTER(interrupts),     COUNTER(doorbells),
-    COUNTER(polls),           COUNTER(missed_wakeups),
+    COUNTER(polls),           COUNTER(missed_wakeups), COUNTER(rx_echoes),
 };
 
 _Static_assert(sizeof counters / sizeof counters[0] * sizeof(uint64_t) ==

@@ -16,14 +16,16 @@
 
 /* What the VF reaches besides the guest's buffers: descriptor rings, then header copies. */
 #define VF_PAGES (VF_RING_PAGES + TX_HEADER_PAGES)
+/* Behind these, and never the VF's: where the receiving side looks at headers. */
+#define SCRATCH_PAGES 1u
 
 struct session {
     struct worker worker;
-    struct context *context;         /* NULL: translation host */
-    struct why reason;               /* why it is not iommu, "" if it is */
-    struct dma_page pages[VF_PAGES]; /* dom0's: of them the VF uses all, or with a context none */
-    unsigned page_count;             /* 0: not there (yet) */
-    const struct dma_page *vf_pages; /* VF_PAGES of dom0's or of the context's */
+    struct context *context;                         /* NULL: translation host */
+    struct why reason;                               /* why it is not iommu, "" if it is */
+    struct dma_page pages[VF_PAGES + SCRATCH_PAGES]; /* dom0's; with a context none is the VF's */
+    unsigned page_count;                             /* 0: not there (yet) */
+    const struct dma_page *vf_pages;                 /* VF_PAGES of dom0's or of the context's */
     void *tx_page, *rx_page;
     bool peer_bound, vf_started;
 };
@@ -70,7 +72,7 @@ static int choose_context(struct session *s, struct why *why)
 static int provide_pages(struct session *s, struct why *why)
 {
     struct port *port = s->worker.plan.port;
-    unsigned count = s->context ? TX_HEADER_PAGES : VF_PAGES;
+    unsigned count = (s->context ? TX_HEADER_PAGES : VF_PAGES) + SCRATCH_PAGES;
 
     if (port->ops->dma_alloc(port, s->pages, count) < 0)
         return why_fail(why, "no pages for descriptor rings (raise xen-gntalloc's limit): %s",
@@ -110,7 +112,11 @@ static int attach(struct session *s, struct why *why)
     w->tx.vf = w->rx.vf = w->plan.vf;
     w->tx.header_pages = &s->vf_pages[VF_RING_PAGES];
     w->tx.private_pages = s->context ? s->pages : w->tx.header_pages;
+    w->rx.scratch = &s->pages[s->page_count - SCRATCH_PAGES];
+    w->echo.buffer = vf_rx_buffer(w->plan.vf);
+    w->tx.echo = w->rx.echo = &w->echo;
     memcpy(w->tx.mac, w->plan.mac, sizeof w->tx.mac);
+    memcpy(w->rx.mac, w->plan.mac, sizeof w->rx.mac);
     w->tx.gso = w->plan.gso_tcpv4;
     tx_attach(&w->tx, s->tx_page);
     rx_attach(&w->rx, s->rx_page);
@@ -229,6 +235,7 @@ void session_count(struct session *session, struct session_counters *c)
         .tx_dropped = counter_read(&w->tx.counters.dropped),
         .tx_spoofed = counter_read(&w->tx.counters.spoofed),
         .rx_dropped = counter_read(&w->rx.counters.dropped),
+        .rx_echoes = counter_read(&w->rx.counters.echoes),
         .tx_wire_packets = wire.tx_packets,
         .tx_wire_bytes = wire.tx_bytes,
         .rx_wire_packets = wire.rx_packets,

@@ -45,6 +45,7 @@ struct session_counters {
     uint64_t rx_packets, rx_bytes;   /* frames given to the guest */
     uint64_t tx_dropped, tx_spoofed; /* refused: malformed or beyond a limit; foreign source MAC */
     uint64_t rx_dropped;             /* frames the VF delivered that could not be passed on */
+    uint64_t rx_echoes;              /* the guest's own, looped back by the card: not passed on */
     uint64_t tx_wire_packets, rx_wire_packets, tx_wire_bytes, rx_wire_bytes; /* the VF's own */
     uint64_t payload_copies,
         header_copies; /* frames whose payload was copied; header copies made */

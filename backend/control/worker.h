@@ -16,6 +16,7 @@ struct worker {
     struct translate translate;
     struct tx tx;
     struct rx rx;
+    struct echo echo;
     uint32_t peer_event, vf_event; /* local ports */
     bool interrupts;               /* vf_event is bound; else the VF is polled */
     int wake_fd;

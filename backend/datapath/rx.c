@@ -9,6 +9,10 @@
 
 /* With fewer buffers than this the VF is fed at once, whatever the batch. */
 #define RX_LOW 64u
+/* Ethernet: destination, then source. A copy of the latter takes one place in the scratch page. */
+#define MAC_LENGTH    6u
+#define SOURCE_OFFSET 6u
+#define SCRATCH_PLACE 8u
 
 void rx_attach(struct rx *rx, void *page)
 {
@@ -30,6 +34,7 @@ static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot, st
 int rx_fill(struct rx *rx, unsigned least)
 {
     uint64_t dma[RX_BATCH];
+    uint32_t buffer = vf_rx_buffer(rx->vf);
     unsigned room, count, good = 0;
     int waiting = ring_waiting(&rx->ring);
 
@@ -56,7 +61,7 @@ int rx_fill(struct rx *rx, unsigned least)
         slot->pin = rx->pins[i];
         slot->posted = !slot->pin.status;
         if (slot->posted)
-            dma[good++] = translate_address(&slot->pin, 0, VF_RX_BUFFER);
+            dma[good++] = translate_address(&slot->pin, 0, buffer);
     }
     rx->vf->ops->rx_post(rx->vf, dma, good);
     rx->posted += good;
@@ -72,23 +77,99 @@ static void respond(struct rx *rx, uint16_t id, uint16_t flags, int16_t status)
     shm_write32(&slot[1], flags | (uint32_t)(uint16_t)status << 16);
 }
 
-static void answer(struct rx *rx, const struct rx_slot *slot, const struct vf_received *received)
+/* A buffer that the VF never had, its reference being bad. In the middle of a frame the chain must go on over it: a
+ * frontend would take what follows for a frame of its own. */
+static void answer_bad(struct rx *rx, const struct rx_slot *slot)
 {
-    uint16_t flags = 0;
-
-    if (!slot->posted || received->error) {
+    if (!rx->frame.inside)
         counter_add(&rx->counters.dropped, 1);
-        respond(rx, slot->id, 0, NETIF_RSP_ERROR);
-        return;
-    }
-    if (received->csum_ok)
-        flags |= NETRXF_data_validated;
-    if (received->last)
+    rx->frame.spoiled = rx->frame.inside;
+    respond(rx, slot->id, rx->frame.inside ? NETRXF_more_data : 0, NETIF_RSP_ERROR);
+}
+
+static void count_frame(struct rx *rx)
+{
+    const struct rx_frame *frame = &rx->frame;
+
+    if (frame->own) {
+        counter_add(&rx->counters.echoes, 1);
+    } else if (frame->spoiled) {
+        counter_add(&rx->counters.dropped, 1);
+    } else {
         counter_add(&rx->counters.packets, 1);
+        counter_add(&rx->counters.bytes, frame->bytes);
+    }
+    rx->frame = (struct rx_frame){0};
+}
+
+/* `csum_ok`: of the frame that this buffer begins; frontends look at the first response's flag, while the VF tells it
+ * with the last buffer. */
+static void answer(struct rx *rx, const struct rx_slot *slot, const struct vf_received *received,
+                   bool own, bool csum_ok)
+{
+    struct rx_frame *frame = &rx->frame;
+    uint16_t flags = received->last ? 0 : NETRXF_more_data;
+
+    if (!frame->inside)
+        frame->own = own;
+    frame->inside = !received->last;
+    frame->spoiled |= received->error;
+    frame->bytes += received->length;
+    if (frame->own || received->error)
+        respond(rx, slot->id, flags, NETIF_RSP_ERROR);
     else
-        flags |= NETRXF_more_data;
-    counter_add(&rx->counters.bytes, received->length);
-    respond(rx, slot->id, flags, (int16_t)received->length);
+        respond(rx, slot->id, flags | (csum_ok ? NETRXF_data_validated : 0),
+                (int16_t)received->length);
+    if (received->last)
+        count_frame(rx);
+}
+
+/* Whether the VF has validated the checksums of the frame at received[at]; no, if its end is not here yet. */
+static bool validated(const struct rx *rx, unsigned at, unsigned filled)
+{
+    while (at < filled && !rx->received[at].last)
+        at++;
+    return at < filled && rx->received[at].csum_ok;
+}
+
+/* Finds the vif's own frames among the `filled` buffers in the first `count` slots: the source address of each that
+ * may be one is copied, by one hypercall for all. */
+static int find_own(struct rx *rx, unsigned count, unsigned filled)
+{
+    uint16_t candidates[RX_BATCH];
+    unsigned copies = 0, next = 0;
+    bool begins = !rx->frame.inside;
+
+    memset(rx->own, 0, filled * sizeof rx->own[0]);
+    for (unsigned i = 0; i < count; i++) {
+        const struct rx_slot *slot = &rx->slots[(rx->ring.rsp_prod + i) % RING_SLOTS];
+        const struct vf_received *received = &rx->received[next];
+
+        if (!slot->posted)
+            continue;
+        if (begins && !received->error && received->length >= ETH_HEADER &&
+            echo_possible(rx->echo, next, received->length)) {
+            candidates[copies] = (uint16_t)next;
+            rx->copies[copies] = (struct grant_copy){
+                .to = rx->scratch->dma + copies * SCRATCH_PLACE,
+                .to_va = (uint8_t *)rx->scratch->va + copies * SCRATCH_PLACE,
+                .gref = slot->pin.gref,
+                .offset = SOURCE_OFFSET,
+                .length = MAC_LENGTH,
+            };
+            copies++;
+        }
+        begins = received->last;
+        next++;
+    }
+    if (copies && rx->translate->ops->fetch(rx->translate, rx->copies, copies) < 0)
+        return -1;
+    for (unsigned i = 0; i < copies; i++)
+        rx->own[candidates[i]] =
+            !rx->copies[i].status &&
+            memcmp((const uint8_t *)rx->scratch->va + i * SCRATCH_PLACE, rx->mac, MAC_LENGTH) == 0;
+    echo_seen(rx->echo, filled);
+    return 0;
 }
 
 /* How many slots from the oldest on can be answered with `filled` buffers back from the VF: these, and the bad ones
@@ -116,6 +197,8 @@ int rx_complete(struct rx *rx, bool *notify)
 
     if (!count)
         return 0;
+    if (filled && find_own(rx, count, filled) < 0)
+        return -1;
     for (unsigned i = 0; i < count; i++) {
         const struct rx_slot *slot = &rx->slots[(rx->ring.rsp_prod + i) % RING_SLOTS];
 
@@ -131,8 +214,13 @@ int rx_complete(struct rx *rx, bool *notify)
     for (unsigned i = 0; i < count; i++) {
         const struct rx_slot *slot = &rx->slots[rx->ring.rsp_prod % RING_SLOTS];
 
-        answer(rx, slot, &rx->received[next]);
-        next += slot->posted;
+        if (!slot->posted) {
+            answer_bad(rx, slot);
+            continue;
+        }
+        answer(rx, slot, &rx->received[next], rx->own[next],
+               !rx->frame.inside && validated(rx, next, filled));
+        next++;
     }
     *notify |= ring_push(&rx->ring);
     return (int)count;

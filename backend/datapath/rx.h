@@ -3,10 +3,12 @@
  *
  * Order is everything here: a frontend takes the n-th response for its n-th buffer, whatever the ids say, and the VF
  * fills buffers in the order posted. So the netif ring, `slots` and the VF's ring are three views of one queue, and
- * nothing may be put in between (no extra info slots, no frame held back). */
+ * nothing may be put in between (no extra info slots, no frame held back). A frame that the guest must not get is
+ * answered with errors in its place. */
 #ifndef NETVF_DATAPATH_RX_H
 #define NETVF_DATAPATH_RX_H
 
+#include "datapath/echo.h"
 #include "datapath/ring.h"
 #include "translate/translate.h"
 #include "vf/vf.h"
@@ -17,7 +19,8 @@
 
 struct rx_counters {
     uint64_t packets, bytes;
-    uint64_t dropped; /* frames answered with an error */
+    uint64_t dropped; /* frames, and buffers between frames, answered with an error */
+    uint64_t echoes;  /* the vif's own frames, likewise: see echo.h */
 };
 
 /* One buffer of the guest that is not answered yet, at its index in the ring. */
@@ -27,18 +30,33 @@ struct rx_slot {
     bool posted; /* pinned and with the VF; else its reference was bad */
 };
 
+/* The frame whose buffers are being answered, which may go on in the next batch. */
+struct rx_frame {
+    bool inside; /* its last buffer is still to come */
+    bool own;    /* an echo */
+    bool spoiled;
+    uint32_t bytes;
+};
+
 struct rx {
     struct ring ring;
     struct translate *translate;
     struct vf *vf;
+    struct echo *echo;              /* shared with the sending side */
+    const struct dma_page *scratch; /* one page of our own, for looking at headers */
+    uint8_t mac[6];                 /* the vif's own */
     const char *fault;
+    struct rx_frame frame;
     struct rx_slot slots[RING_SLOTS];
     unsigned posted; /* buffers that the VF has */
     struct grant_pin pins[RX_BATCH];
     struct vf_received received[RX_BATCH];
+    bool own[RX_BATCH]; /* received[] begins a frame of our own */
+    struct grant_copy copies[RX_BATCH];
     struct rx_counters counters;
 };
 
+/* `page`: the mapped rx ring. Everything else of `rx` that is borrowed must be set before. */
 void rx_attach(struct rx *rx, void *page);
 
 /* Gives the VF the buffers that wait, if there are at least `least` or the VF has few left. Returns how many it took;

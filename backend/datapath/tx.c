@@ -121,7 +121,8 @@ static bool refuse(struct tx *tx, struct tx_work *work)
         return true;
     }
     headers_read(work->private, work->copied, headers);
-    limit = TX_FRAME_MAX + (headers->vlan ? 4u : 0u);
+    /* On the wire, without CRC. */
+    limit = vf_mtu(tx->vf) + headers->mac_len;
     if (work->mss)
         return headers->l4 != VF_L4_TCP || !headers->ipv4 || work->mss < TX_MSS_MIN ||
                work->mss + (uint32_t)headers->length > limit || work->total <= headers->length;
@@ -214,6 +215,16 @@ static uint32_t segments_of(const struct tx_work *work)
     return work->mss ? (work->total - work->headers.length + work->mss - 1) / work->mss : 1;
 }
 
+/* A frame to a group may come back to us; with its VLAN tag, or without. */
+static void note_group(struct tx *tx, const struct tx_work *work)
+{
+    if (!(work->private[0] & 1))
+        return;
+    echo_expect(tx->echo, work->total);
+    if (work->headers.vlan)
+        echo_expect(tx->echo, work->total - (work->headers.mac_len - ETH_HEADER));
+}
+
 /* Step 5. */
 static void post(struct tx *tx, struct tx_work *work)
 {
@@ -229,6 +240,7 @@ static void post(struct tx *tx, struct tx_work *work)
     };
     unsigned count = 0;
 
+    note_group(tx, work);
     if (work->header != work->private)
         memcpy(work->header, work->private, work->sent_from_copy);
     segments[count++] = (struct vf_segment){work->header_dma, work->sent_from_copy};

@@ -5,6 +5,7 @@
 #ifndef NETVF_DATAPATH_TX_H
 #define NETVF_DATAPATH_TX_H
 
+#include "datapath/echo.h"
 #include "datapath/headers.h"
 #include "datapath/ring.h"
 #include "translate/translate.h"
@@ -15,9 +16,8 @@
  * longer a mistake but an attack: as in Linux' netback. */
 #define TX_SLOTS_MAX   18u
 #define TX_SLOTS_FATAL 20u
-/* Most frames of one batch, and longest frame on the wire without its VLAN tag and CRC. */
-#define TX_BATCH     64u
-#define TX_FRAME_MAX 1514u
+/* Most frames of one batch. */
+#define TX_BATCH 64u
 /* Each frame in flight has its header copy in a buffer of its own. */
 #define TX_HEADER_ROOM  256u
 #define TX_HEADER_PAGES (RING_SLOTS * TX_HEADER_ROOM / 4096u)
@@ -72,6 +72,7 @@ struct tx {
     struct port *port;
     struct translate *translate;
     struct vf *vf;
+    struct echo *echo; /* shared with the receiving side */
     /* TX_HEADER_PAGES each, of header copies. The VF reads header_pages. What is looked at are the private_pages: the
      * same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */
     const struct dma_page *header_pages, *private_pages;

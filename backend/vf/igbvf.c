@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Longest frame: Ethernet header, one VLAN tag, 1500 bytes, CRC. */
-#define FRAME_MAX 1522u
 /* Fewest microseconds between two interrupts: what is saved in events costs this much latency at most. */
 #define INTERRUPT_INTERVAL_US 100u
 
@@ -139,7 +137,8 @@ static void start_rx(struct igbvf *v)
     reg_write(v, RDH, 0);
     reg_write(v, RDT, 0);
     /* DROP_EN: a guest that posts no buffers must not hold up the port for the others (7.1.4.6). */
-    reg_write(v, SRRCTL, SRRCTL_KIB(VF_RX_BUFFER / 1024) | SRRCTL_ONE_BUFFER | SRRCTL_DROP_EN);
+    reg_write(v, SRRCTL,
+              SRRCTL_KIB(vf_rx_buffer(&v->vf) / 1024) | SRRCTL_ONE_BUFFER | SRRCTL_DROP_EN);
     reg_write(v, RXDCTL, DCTL_ENABLE | DCTL_THRESHOLDS(8, 8, 1));
     /* RDT follows with the first buffers: a tail written before the queue is on is lost. */
 }
@@ -158,7 +157,7 @@ static int igbvf_start(struct vf *vf, const struct dma_page *ring_pages, bool in
                        struct why *why)
 {
     struct igbvf *v = igbvf(vf);
-    uint32_t words[2] = {VF_SET_LPE, FRAME_MAX};
+    uint32_t words[2] = {VF_SET_LPE, vf_frame_max(vf)};
 
     memset(&v->tx, 0, sizeof v->tx);
     memset(&v->rx, 0, sizeof v->rx);
@@ -170,7 +169,7 @@ static int igbvf_start(struct vf *vf, const struct dma_page *ring_pages, bool in
     if (mailbox_call(v, words, 2, 1) < 0 || !(words[0] & MSG_ACK)) {
         errno = EIO;
         return why_fail(why, "VF %s: the PF's driver refuses frames of %u bytes", vf->pci,
-                        FRAME_MAX);
+                        vf_frame_max(vf));
     }
     if (pci_write16(&v->function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) < 0)
         return why_fail(why, "VF %s: cannot turn on bus mastering: %s", vf->pci, strerror(errno));

@@ -56,16 +56,16 @@ static inline struct igbvf_desc desc_data(const struct vf_segment *segment, bool
     return desc;
 }
 
-/* Reads a received buffer's write-back (7.1.5.2). `status` is dw2, `length` the low half of dw3. What a device writes
- * is checked like a guest's word: a length beyond the buffer is an error, never a length. */
-static inline struct vf_received desc_received(uint32_t status, uint16_t length)
+/* Reads the write-back (7.1.5.2) of a received buffer of `buffer` bytes. `status` is dw2, `length` the low half of
+ * dw3. What a device writes is checked like a guest's word: a length beyond the buffer is an error, never a length. */
+static inline struct vf_received desc_received(uint32_t status, uint16_t length, uint32_t buffer)
 {
     const uint32_t bad = RXD_L4E | RXD_IPE;
     struct vf_received received = {
         .length = length,
         .last = status & RXD_EOP,
         .csum_ok = (status & (RXD_UDPCS | RXD_L4CS)) && !(status & bad),
-        .error = (status & RXD_RXE) || !length || length > VF_RX_BUFFER,
+        .error = (status & RXD_RXE) || !length || length > buffer,
     };
 
     if (received.error)

@@ -108,6 +108,7 @@ void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count)
 unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max)
 {
     struct igbvf_rx *rx = &igbvf(vf)->rx;
+    uint32_t buffer = vf_rx_buffer(vf);
     unsigned done = 0;
 
     while (done < max && rx->clean != rx->tail) {
@@ -119,7 +120,7 @@ unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max
         /* DD before length and data. Pairs with the VF's order: data, then write-back. */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         received[done++] =
-            desc_received(status, (uint16_t)le32toh(*(volatile uint32_t *)&desc->dw[3]));
+            desc_received(status, (uint16_t)le32toh(*(volatile uint32_t *)&desc->dw[3]), buffer);
         rx->clean = (rx->clean + 1) & RING_MASK;
     }
     return done;

@@ -70,7 +70,7 @@ struct vf_ops {
     void (*tx_doorbell)(struct vf *vf);
     unsigned (*tx_reap)(struct vf *vf);
 
-    /* Data, receive side. Each buffer is a whole page, of which the first VF_RX_BUFFER bytes may be written. rx_room:
+    /* Data, receive side. Each buffer is a whole page, of which the first vf_rx_buffer() bytes may be written. rx_room:
      * how many more can be posted. rx_post ends with the doorbell. */
     unsigned (*rx_room)(struct vf *vf);
     void (*rx_post)(struct vf *vf, const uint64_t *dma, unsigned count);
@@ -83,14 +83,40 @@ struct vf_ops {
     void (*count)(struct vf *vf, struct vf_counters *counters);
 };
 
-#define VF_RX_BUFFER  2048u
 #define VF_RING_PAGES 2u
+#define VF_MTU        1500u
+/* Largest MTU: a frame of it with a tag and CRC is still one that every gigabit card takes (igb: 9728 bytes). */
+#define VF_MTU_MAX 9000u
+/* Ethernet header, one VLAN tag, CRC. */
+#define VF_FRAME_OVERHEAD 22u
+/* Part of a page that a frame of the standard MTU needs, and of a longer frame's pages. In whole KiB: that is what
+ * the 82576's SRRCTL can say. */
+#define VF_RX_BUFFER       2048u
+#define VF_RX_BUFFER_JUMBO 4096u
 
 struct vf {
     const struct vf_ops *ops;
     char pci[16]; /* "0000:01:10.0" */
+    uint16_t mtu; /* of its frames, set before start; 0 means VF_MTU */
     uint64_t doorbells;
 };
+
+static inline uint32_t vf_mtu(const struct vf *vf)
+{
+    return vf->mtu ? vf->mtu : VF_MTU;
+}
+
+/* Longest frame that it may receive, in bytes, tag and CRC included. */
+static inline uint32_t vf_frame_max(const struct vf *vf)
+{
+    return vf_mtu(vf) + VF_FRAME_OVERHEAD;
+}
+
+/* Bytes of each receive buffer: longer frames take several buffers. */
+static inline uint32_t vf_rx_buffer(const struct vf *vf)
+{
+    return vf_frame_max(vf) > VF_RX_BUFFER ? VF_RX_BUFFER_JUMBO : VF_RX_BUFFER;
+}
 
 /* Opens the VF at `pci` (no kernel driver may be bound to it), choosing the driver by PCI id, and makes its registers
  * reachable. NULL and a sentence on failure. */

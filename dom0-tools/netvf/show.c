@@ -20,6 +20,7 @@ static const struct {
     {"tx_dropped", "send refused, malformed", "packets"},
     {"tx_spoofed", "send refused, foreign MAC", "packets"},
     {"rx_dropped", "receive dropped", "packets"},
+    {"rx_echoes", "receive refused, its own", "packets"},
     {"tx_wire_packets", "VF out", "packets"},
     {"tx_wire_bytes", "", "bytes"},
     {"rx_wire_packets", "VF in", "packets"},

@@ -309,18 +309,20 @@ unsigned sim_send(struct sim *sim, unsigned count)
 
 bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
 {
-    unsigned buffers = (length + VF_RX_BUFFER - 1) / VF_RX_BUFFER;
+    unsigned buffer = vf_rx_buffer(&sim->vf);
+    unsigned buffers = (length + buffer - 1) / buffer;
 
     if (sim->rx_posted - sim->rx_filled < buffers)
         return false;
     for (unsigned i = 0; i < buffers; i++) {
-        unsigned part = length < VF_RX_BUFFER ? length : VF_RX_BUFFER;
-        uint8_t *to = reach(sim, sim->rx[sim->rx_filled % SIM_QUEUE], VF_RX_BUFFER, true);
+        unsigned part = length < buffer ? length : buffer;
+        uint8_t *to = reach(sim, sim->rx[sim->rx_filled % SIM_QUEUE], buffer, true);
 
         if (to)
             memcpy(to, frame, part);
+        /* Metadata comes with the last buffer only, as the 82576 has it. */
         sim->rx_done[sim->rx_filled++ % SIM_QUEUE] = (struct vf_received){
-            .length = (uint16_t)part, .last = i == buffers - 1, .csum_ok = true};
+            .length = (uint16_t)part, .last = i == buffers - 1, .csum_ok = i == buffers - 1};
         frame += part;
         length -= part;
     }

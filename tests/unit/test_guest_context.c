@@ -180,6 +180,7 @@ END_TEST
 START_TEST(headers_are_checked_in_private_and_then_copied)
 {
     static struct tx tx;
+    static struct echo echo = {.buffer = VF_RX_BUFFER};
     struct dma_page visible[TX_HEADER_PAGES], private[TX_HEADER_PAGES];
     struct translate host;
     uint8_t *frame;
@@ -192,6 +193,7 @@ START_TEST(headers_are_checked_in_private_and_then_copied)
     tx.port = &sim.port;
     tx.translate = &host;
     tx.vf = &sim.vf;
+    tx.echo = &echo;
     tx.header_pages = visible;
     tx.private_pages = private;
     memcpy(tx.mac, "\0\x16\x3e\1\2\3", 6);

@@ -68,18 +68,20 @@ END_TEST
 
 START_TEST(write_back)
 {
-    struct vf_received received = desc_received(RXD_DD | RXD_EOP | RXD_L4CS | 0x40, 1514);
+    struct vf_received received = desc_received(RXD_DD | RXD_EOP | RXD_L4CS | 0x40, 1514, 2048);
 
     ck_assert(received.last && received.csum_ok && !received.error);
     ck_assert_uint_eq(received.length, 1514);
-    received = desc_received(RXD_DD | RXD_EOP | RXD_L4CS | RXD_L4E, 100);
+    received = desc_received(RXD_DD | RXD_EOP | RXD_L4CS | RXD_L4E, 100, 2048);
     ck_assert(!received.csum_ok && !received.error); /* the guest's stack shall judge */
-    received = desc_received(RXD_DD | RXD_EOP, 100);
+    received = desc_received(RXD_DD | RXD_EOP, 100, 2048);
     ck_assert(!received.csum_ok);
     /* a device that lies about what it wrote */
-    ck_assert(desc_received(RXD_DD | RXD_EOP, 2049).error);
-    ck_assert(desc_received(RXD_DD | RXD_EOP, 0).error);
-    ck_assert_uint_eq(desc_received(RXD_DD, 0xffff).length, 0);
+    ck_assert(desc_received(RXD_DD | RXD_EOP, 2049, 2048).error);
+    ck_assert(!desc_received(RXD_DD, 4096, 4096).error); /* the first part of a jumbo frame */
+    ck_assert(desc_received(RXD_DD, 4097, 4096).error);
+    ck_assert(desc_received(RXD_DD | RXD_EOP, 0, 2048).error);
+    ck_assert_uint_eq(desc_received(RXD_DD, 0xffff, 2048).length, 0);
 }
 END_TEST
 

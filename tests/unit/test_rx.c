@@ -11,7 +11,11 @@ static struct sim sim;
 static struct rx rx;
 static struct translate translate;
 static bool notify;
-static uint8_t frame[9000];
+static struct echo echo;
+static struct dma_page scratch;
+static uint8_t frame[9022];
+
+static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
 
 static void setup(void)
 {
@@ -21,6 +25,11 @@ static void setup(void)
     translate_host(&translate, &sim.port);
     rx.translate = &translate;
     rx.vf = &sim.vf;
+    sim.port.ops->dma_alloc(&sim.port, &scratch, 1);
+    rx.scratch = &scratch;
+    rx.echo = &echo;
+    echo = (struct echo){.buffer = vf_rx_buffer(&sim.vf)};
+    memcpy(rx.mac, mac, sizeof mac);
     rx_attach(&rx, sim.rx_ring);
     for (unsigned i = 0; i < sizeof frame; i++)
         frame[i] = (uint8_t)(i * 7);
@@ -64,6 +73,130 @@ START_TEST(chain)
     ck_assert(!(sim_rx_response(&sim, 2)->flags & NETRXF_more_data));
     ck_assert_int_eq(sim_rx_response(&sim, 2)->status, 5000 - 4096);
     ck_assert_uint_eq(rx.counters.packets, 1);
+}
+END_TEST
+
+/* With a jumbo MTU a buffer is the whole page: three for 9000 bytes. */
+START_TEST(jumbo)
+{
+    uint32_t grefs[3];
+
+    sim.vf.mtu = 9000;
+    for (unsigned i = 0; i < 3; i++)
+        sim_push_rx(&sim, grefs[i] = sim_grant(&sim, false), i);
+    rx_fill(&rx, 1);
+    ck_assert(sim_receive(&sim, frame, 9014));
+    ck_assert_int_eq(rx_complete(&rx, &notify), 3);
+    ck_assert_int_eq(sim_rx_response(&sim, 0)->status, 4096);
+    ck_assert_int_eq(sim_rx_response(&sim, 2)->status, 9014 - 8192);
+    ck_assert_mem_eq(sim_bytes(&sim, grefs[1]), frame + 4096, 4096);
+    /* frontends look at the first response for the checksum */
+    ck_assert_uint_eq(sim_rx_response(&sim, 0)->flags, NETRXF_more_data | NETRXF_data_validated);
+    ck_assert_uint_eq(sim_rx_response(&sim, 2)->flags, 0);
+    ck_assert_uint_eq(rx.counters.packets, 1);
+    ck_assert_uint_eq(rx.counters.bytes, 9014);
+}
+END_TEST
+
+/* A bad buffer within a chain must not end it: what follows is no frame of its own. */
+START_TEST(bad_reference_in_a_chain)
+{
+    sim_push_rx(&sim, sim_grant(&sim, false), 0);
+    sim_push_rx(&sim, 999, 1);
+    sim_push_rx(&sim, sim_grant(&sim, false), 2);
+    rx_fill(&rx, 1);
+    sim_receive(&sim, frame, 3000);
+    ck_assert_int_eq(rx_complete(&rx, &notify), 3);
+    ck_assert_uint_eq(sim_rx_response(&sim, 0)->flags & NETRXF_more_data, NETRXF_more_data);
+    ck_assert_int_eq(sim_rx_response(&sim, 1)->status, NETIF_RSP_ERROR);
+    ck_assert_uint_eq(sim_rx_response(&sim, 1)->flags, NETRXF_more_data);
+    ck_assert_uint_eq(sim_rx_response(&sim, 2)->flags & NETRXF_more_data, 0);
+    ck_assert_uint_eq(rx.counters.dropped, 1);
+    ck_assert_uint_eq(rx.counters.packets, 0);
+}
+END_TEST
+
+/* A frame of `length` from `source` (its last byte), received at once and answered; its first response's status. */
+static int receive_from(unsigned source, unsigned length)
+{
+    unsigned before = sim.rx_ring->rsp_prod;
+
+    memset(frame, 0xff, 6);
+    memcpy(frame + 6, mac, sizeof mac);
+    frame[11] = (uint8_t)source;
+    for (unsigned i = 0; i < 3; i++)
+        sim_push_rx(&sim, sim_grant(&sim, false), i);
+    rx_fill(&rx, 1);
+    ck_assert(sim_receive(&sim, frame, length));
+    rx_complete(&rx, &notify);
+    return sim_rx_response(&sim, before)->status;
+}
+
+START_TEST(own_frames_stay_away)
+{
+    unsigned calls;
+
+    echo_expect(&echo, 42); /* padded to 60 */
+    echo_expect(&echo, 300);
+    ck_assert_int_eq(receive_from(4, 60), 60);
+    ck_assert_int_eq(receive_from(mac[5], 60), NETIF_RSP_ERROR);
+    ck_assert_int_eq(receive_from(mac[5], 300), NETIF_RSP_ERROR);
+    ck_assert_uint_eq(rx.counters.echoes, 2);
+    ck_assert_uint_eq(rx.counters.packets, 1);
+    ck_assert_uint_eq(rx.counters.dropped, 0);
+    /* no such frame has been sent: no look, so no call either (a pin, and an unpin) */
+    calls = sim.calls;
+    ck_assert_int_eq(receive_from(mac[5], 200), 200);
+    ck_assert_uint_eq(sim.calls, calls + 2);
+    rx_abandon(&rx);
+}
+END_TEST
+
+START_TEST(own_jumbo_frame_stays_away)
+{
+    echo_expect(&echo, 3000);
+    ck_assert_int_eq(receive_from(mac[5], 3000), NETIF_RSP_ERROR);
+    ck_assert_int_eq(sim_rx_response(&sim, 0)->flags, NETRXF_more_data);
+    ck_assert_int_eq(sim_rx_response(&sim, 1)->status, NETIF_RSP_ERROR);
+    ck_assert_int_eq(sim_rx_response(&sim, 1)->flags, 0);
+    ck_assert_uint_eq(rx.counters.echoes, 1);
+    rx_abandon(&rx);
+}
+END_TEST
+
+/* The sender's note is forgotten when what was posted then has been filled. */
+START_TEST(notes_expire)
+{
+    unsigned calls;
+
+    echo_expect(&echo, 60);
+    for (unsigned i = 0; i < ECHO_WINDOW; i++) {
+        uint32_t gref = i < 8 ? sim_grant(&sim, false) : 2 + i % 8 + 1;
+
+        sim_push_rx(&sim, gref, i);
+        rx_fill(&rx, 1);
+        sim_receive(&sim, frame, 100);
+        rx_complete(&rx, &notify);
+    }
+    calls = sim.calls;
+    ck_assert_int_eq(receive_from(mac[5], 60), 60);
+    ck_assert_uint_eq(sim.calls, calls + 2);
+    rx_abandon(&rx);
+}
+END_TEST
+
+/* A copy that fails as a whole is a host fault; one that fails alone leaves the frame what it is. */
+START_TEST(failing_look)
+{
+    echo_expect(&echo, 60);
+    sim_push_rx(&sim, sim_grant(&sim, false), 0);
+    rx_fill(&rx, 1);
+    sim_receive(&sim, frame, 60);
+    sim.fail_call = sim.calls + 1;
+    ck_assert_int_eq(rx_complete(&rx, &notify), -1);
+    ck_assert_ptr_null(rx.fault);
+    ck_assert_int_eq(rx_abandon(&rx), 0);
+    ck_assert_uint_eq(sim.live_pins, 0);
 }
 END_TEST
 
@@ -189,6 +322,12 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, straight_into_the_guests_page);
     tcase_add_test(tcase, chain);
+    tcase_add_test(tcase, jumbo);
+    tcase_add_test(tcase, bad_reference_in_a_chain);
+    tcase_add_test(tcase, own_frames_stay_away);
+    tcase_add_test(tcase, own_jumbo_frame_stays_away);
+    tcase_add_test(tcase, notes_expire);
+    tcase_add_test(tcase, failing_look);
     tcase_add_test(tcase, bad_references_keep_their_place);
     tcase_add_test(tcase, device_error);
     tcase_add_test(tcase, no_room_no_harm);

@@ -13,6 +13,7 @@ static struct sim sim;
 static struct tx tx;
 static struct translate translate;
 static struct dma_page header_pages[TX_HEADER_PAGES];
+static struct echo echo;
 static bool notify;
 
 static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
@@ -28,6 +29,8 @@ static void setup(void)
     tx.translate = &translate;
     tx.vf = &sim.vf;
     tx.header_pages = tx.private_pages = header_pages;
+    echo = (struct echo){.buffer = vf_rx_buffer(&sim.vf)};
+    tx.echo = &echo;
     tx.gso = true;
     memcpy(tx.mac, mac, sizeof mac);
     tx_attach(&tx, sim.tx_ring);
@@ -87,6 +90,52 @@ START_TEST(one_frame)
     ck_assert_uint_eq(sim.tx_ring->rsp_prod, 1);
     expect_response(0, 7, NETIF_RSP_OKAY);
     ck_assert(!sim.tx[0].offloaded);
+}
+END_TEST
+
+/* The receiving side is told of what may come back, and of nothing else. */
+START_TEST(group_frames_are_noted)
+{
+    uint8_t *bytes = sim_bytes(&sim, push_simple(1, 700, 0));
+
+    bytes[0] = 0x02; /* to one station */
+    tx_take(&tx);
+    ck_assert(!echo_possible(&echo, 0, 700));
+    push_simple(2, 700, 0); /* broadcast */
+    tx_take(&tx);
+    ck_assert(echo_possible(&echo, 0, 700));
+    ck_assert(echo_possible(&echo, ECHO_WINDOW - 1, 700));
+    ck_assert(!echo_possible(&echo, ECHO_WINDOW, 700));
+    ck_assert(!echo_possible(&echo, 0, 701));
+    push_simple(3, 56, 0); /* the VF pads it */
+    tx_take(&tx);
+    ck_assert(echo_possible(&echo, 0, 60));
+}
+END_TEST
+
+/* The longest frame follows the MTU. */
+START_TEST(jumbo)
+{
+    uint32_t a = sim_grant(&sim, true), b = sim_grant(&sim, true), c = sim_grant(&sim, true);
+
+    for (unsigned over = 0; over < 2; over++) {
+        fill_tcp(sim_bytes(&sim, a), 4096);
+        sim_push_tx(&sim, a, 0, NETTXF_more_data, 1, 9014 + over);
+        sim_push_tx(&sim, b, 0, NETTXF_more_data, 2, 4096);
+        sim_push_tx(&sim, c, 0, 0, 3, 9014 + over - 8192);
+    }
+    ck_assert_int_eq(tx_take(&tx), 2);
+    ck_assert_uint_eq(tx.counters.dropped, 2);
+    sim.vf.mtu = 9000;
+    for (unsigned over = 0; over < 2; over++) {
+        sim_push_tx(&sim, a, 0, NETTXF_more_data, 1, 9014 + over);
+        sim_push_tx(&sim, b, 0, NETTXF_more_data, 2, 4096);
+        sim_push_tx(&sim, c, 0, 0, 3, 9014 + over - 8192);
+    }
+    ck_assert_int_eq(tx_take(&tx), 2);
+    ck_assert_uint_eq(tx.counters.dropped, 3);
+    sim_send(&sim, 1);
+    ck_assert_uint_eq(sim.wire_length, 9014);
 }
 END_TEST
 
@@ -411,6 +460,8 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, one_frame);
+    tcase_add_test(tcase, group_frames_are_noted);
+    tcase_add_test(tcase, jumbo);
     tcase_add_test(tcase, headers_are_private);
     tcase_add_test(tcase, small_frame_needs_no_pin);
     tcase_add_test(tcase, many_slots);
