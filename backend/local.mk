@@ -13,6 +13,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/common/why.c backend/common/why.h \
 	backend/control/api.c backend/control/api.h \
 	backend/control/api_answer.c backend/control/api_answer.h \
+	backend/control/follow.c backend/control/follow.h \
 	backend/control/kernel_vifs.c backend/control/kernel_vifs.h \
 	backend/control/manager.c backend/control/manager.h \
 	backend/control/negotiate.c backend/control/negotiate.h \
@@ -21,8 +22,10 @@ backend_libnetvf_a_SOURCES = \
 	backend/control/vif_claim.c backend/control/vif_claim.h \
 	backend/control/vif_state.c backend/control/vif_state.h \
 	backend/control/worker.c backend/control/worker.h \
+	backend/datapath/bucket.c backend/datapath/bucket.h \
 	backend/datapath/echo.h \
 	backend/datapath/headers.c backend/datapath/headers.h \
+	backend/datapath/mcast.c backend/datapath/mcast.h \
 	backend/datapath/ring.h \
 	backend/datapath/rx.c backend/datapath/rx.h \
 	backend/common/shm.h \
@@ -32,7 +35,8 @@ backend_libnetvf_a_SOURCES = \
 	backend/translate/grant_map.c backend/translate/guest_context.c \
 	backend/translate/translate.h \
 	backend/vf/igbvf.c backend/vf/igbvf.h backend/vf/igbvf_desc.h \
-	backend/vf/igbvf_private.h backend/vf/igbvf_regs.h backend/vf/igbvf_rings.c \
+	backend/vf/igbvf_mailbox.c backend/vf/igbvf_private.h backend/vf/igbvf_regs.h \
+	backend/vf/igbvf_rings.c \
 	backend/vf/netlink.c backend/vf/netlink.h \
 	backend/vf/pci.c backend/vf/pci.h \
 	backend/vf/pf.c backend/vf/pf.h \

@@ -4,6 +4,7 @@
 #include "common/mac.h"
 #include "common/why.h"
 #include "control/session.h"
+#include "vf/vf.h"
 #include "xen/store.h"
 #include "xenstore-schema/keys.h"
 
@@ -13,7 +14,8 @@
 
 /* Event channels of the FIFO ABI: 2^17 of them, 0 is none. */
 #define EVENT_CHANNEL_MAX 131071u
-#define STANDARD_MTU      1500u
+#define MTU_MIN           68u /* RFC 791 */
+#define VLAN_MAX          4094u
 
 static int config_address(struct store *store, const char *backend, struct vif_config *config,
                           struct why *why)
@@ -71,22 +73,75 @@ static int config_frontend(struct store *store, const char *backend, uint16_t do
     return 0;
 }
 
-/* Limits that the user counts on must not be dropped in silence. */
-static int config_limits(struct store *store, const char *backend, struct why *why)
+static int config_mtu(struct store *store, const char *backend, struct vif_config *config,
+                      struct why *why)
+{
+    uint32_t mtu = VF_MTU;
+
+    if ((store_read_number(store, backend, KEY_BE_MTU, VF_MTU_MAX, &mtu) < 0 && errno != ENOENT) ||
+        mtu < MTU_MIN)
+        return why_fail(why,
+                        "netvf carries an MTU of %u to %u bytes; correct mtu= in the vif line or "
+                        "leave it out",
+                        MTU_MIN, VF_MTU_MAX);
+    config->mtu = (uint16_t)mtu;
+    return 0;
+}
+
+/* One port VLAN. A trunk cannot be had from a VF: the 82576 takes the tags off what it receives (VMOLR.STRVLAN,
+ * RPLOLR.STRVLAN), and netif has no place for them but in the frame. */
+static int config_vlan(struct store *store, const char *backend, struct vif_config *config,
+                       struct why *why)
 {
     char value[STORE_VALUE_MAX];
-    uint32_t mtu;
+    uint32_t vlan;
 
-    if (store_read_number(store, backend, KEY_BE_MTU, UINT16_MAX, &mtu) == 0 ? mtu > STANDARD_MTU
-                                                                             : errno != ENOENT)
+    if (store_read(store, backend, KEY_BE_VLAN, value) < 0 && errno == ENOENT)
+        return 0;
+    if (store_read_number(store, backend, KEY_BE_VLAN, VLAN_MAX, &vlan) < 0 || !vlan)
         return why_fail(why,
-                        "netvf carries an MTU of at most %u bytes; leave mtu= out of the vif "
-                        "line or lower it",
-                        STANDARD_MTU);
-    if (store_read(store, backend, KEY_BE_RATE, value) == 0 || errno != ENOENT)
-        return why_fail(why, "netvf does not limit rates; leave rate= out of the vif line");
-    if (store_read(store, backend, KEY_BE_VLAN, value) == 0 || errno != ENOENT)
-        return why_fail(why, "netvf puts no vif into a VLAN; leave vlan= out of the vif line");
+                        "netvf puts a vif into one VLAN, from 1 to %u, and carries no tags of the "
+                        "guest's; set vlan= in the vif line to one number",
+                        VLAN_MAX);
+    config->vlan = (uint16_t)vlan;
+    return 0;
+}
+
+/* Digits only, at the start of `text`, up to `max`. Returns what follows them, or NULL. */
+static const char *digits(const char *text, uint64_t max, uint64_t *number)
+{
+    const char *start = text;
+
+    for (*number = 0; *text >= '0' && *text <= '9'; text++) {
+        if (*number > max / 10)
+            return NULL;
+        *number = *number * 10 + (uint64_t)(*text - '0');
+    }
+    return text == start || *number > max ? NULL : text;
+}
+
+int negotiate_rate(struct store *store, const char *backend, struct rate *rate, struct why *why)
+{
+    char value[STORE_VALUE_MAX];
+    uint64_t bytes, interval;
+    const char *rest;
+
+    *rate = (struct rate){0};
+    if (store_read(store, backend, KEY_BE_RATE, value) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return why_fail(why, "the vif's rate cannot be read");
+    }
+    rest = digits(value, UINT64_MAX / 16, &bytes);
+    rest = rest && *rest == ',' ? digits(rest + 1, RATE_INTERVAL_MAX, &interval) : NULL;
+    if (!rest || *rest || !bytes || !interval)
+        return why_fail(why,
+                        "\"%.40s\" is no rate of bytes in each interval of up to %u microseconds; "
+                        "set rate= in the vif line to one like 10Mb/s@50ms",
+                        value, RATE_INTERVAL_MAX);
+    /* More than any card's: the same as this much. */
+    rate->bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+    rate->interval_us = (uint32_t)interval;
     return 0;
 }
 
@@ -96,7 +151,9 @@ int negotiate_config(struct store *store, const char *backend, uint16_t domid, u
     memset(config, 0, sizeof *config);
     if (config_frontend(store, backend, domid, devid, why) < 0 ||
         config_address(store, backend, config, why) < 0 ||
-        config_pf(store, backend, config, why) < 0 || config_limits(store, backend, why) < 0)
+        config_pf(store, backend, config, why) < 0 || config_mtu(store, backend, config, why) < 0 ||
+        config_vlan(store, backend, config, why) < 0 ||
+        negotiate_rate(store, backend, &config->rate, why) < 0)
         return -1;
     return 0;
 }
@@ -115,6 +172,8 @@ int negotiate_offer(struct store *store, const char *backend, const struct featu
         {KEY_BE_FEATURE_GSO_TCPV4, features->gso_tcpv4},
         {KEY_BE_FEATURE_NO_CSUM_OFFLOAD, false},
         {KEY_BE_FEATURE_IPV6_CSUM_OFFLOAD, false},
+        {KEY_BE_FEATURE_MULTICAST_CONTROL, true},
+        {KEY_BE_FEATURE_DYNAMIC_MULTICAST_CONTROL, true},
     };
 
     for (unsigned i = 0; i < sizeof offer / sizeof offer[0]; i++)
@@ -132,6 +191,11 @@ static int answer_flag(struct store *store, const char *frontend, const char *ke
         return why_fail(why, "the guest's %s is neither 0 nor 1", key);
     *flag = number == 1;
     return 0;
+}
+
+int negotiate_multicast(struct store *store, const char *frontend, bool *control, struct why *why)
+{
+    return answer_flag(store, frontend, KEY_FE_REQUEST_MULTICAST_CONTROL, control, why);
 }
 
 static int answer_number(struct store *store, const char *frontend, const char *key, uint32_t max,
@@ -190,7 +254,9 @@ int negotiate_answer(struct store *store, const char *frontend, struct session_p
             0 ||
         answer_channel(store, frontend, plan, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_REQUEST_RX_COPY, &rx_copy, why) < 0 ||
-        answer_flag(store, frontend, KEY_FE_FEATURE_RX_NOTIFY, &plan->rx_notify, why) < 0)
+        answer_flag(store, frontend, KEY_FE_FEATURE_RX_NOTIFY, &plan->rx_notify, why) < 0 ||
+        answer_flag(store, frontend, KEY_FE_FEATURE_SG, &plan->sg, why) < 0 ||
+        negotiate_multicast(store, frontend, &plan->multicast_control, why) < 0)
         return -1;
     if (plan->tx_ring_ref == plan->rx_ring_ref)
         return why_fail(why, "the guest gives the same page for both of its rings");

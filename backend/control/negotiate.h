@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "datapath/bucket.h"
+
 struct session_plan;
 struct store;
 struct why;
@@ -19,7 +21,10 @@ struct features {
 /* What the toolstack has written about a vif. */
 struct vif_config {
     uint8_t mac[6];
-    char pf[16]; /* "bridge": the network device of the PF */
+    char pf[16];      /* "bridge": the network device of the PF */
+    uint16_t mtu;     /* 68 to VF_MTU_MAX */
+    uint16_t vlan;    /* port VLAN, 1 to 4094, or 0 */
+    struct rate rate; /* of what the guest sends, as it was when the keys were read */
 };
 
 /* Reads and checks the toolstack's keys of the vif `devid` of domain `domid`. -1 and a sentence
@@ -34,5 +39,10 @@ int negotiate_offer(struct store *store, const char *backend, const struct featu
  * fields of `plan`. -1 and a sentence if something is missing, malformed, or was never offered. */
 int negotiate_answer(struct store *store, const char *frontend, struct session_plan *plan,
                      struct why *why);
+
+/* The two keys that count while a vif is connected, too. rate: -1 and a sentence if it is malformed. multicast:
+ * whether the guest asks for multicast control; -1 and a sentence if the key is nonsense, *control as it was. */
+int negotiate_rate(struct store *store, const char *backend, struct rate *rate, struct why *why);
+int negotiate_multicast(struct store *store, const char *frontend, bool *control, struct why *why);
 
 #endif

@@ -113,6 +113,10 @@ static int attach(struct session *s, struct why *why)
     w->tx.header_pages = &s->vf_pages[VF_RING_PAGES];
     w->tx.private_pages = s->context ? s->pages : w->tx.header_pages;
     w->rx.scratch = &s->pages[s->page_count - SCRATCH_PAGES];
+    mcast_init(&w->mcast);
+    w->tx.mcast = &w->mcast;
+    w->tx.port_vlan = w->plan.vlan;
+    worker_set_rate(w, w->plan.rate);
     w->echo.buffer = vf_rx_buffer(w->plan.vf);
     w->tx.echo = w->rx.echo = &w->echo;
     memcpy(w->tx.mac, w->plan.mac, sizeof w->tx.mac);
@@ -163,6 +167,7 @@ static int take_down(struct session *s)
 int session_start(struct session **session, const struct session_plan *plan, struct why *why)
 {
     struct session *s = calloc(1, sizeof *s);
+    struct why ignored;
     struct worker *w;
 
     if (!s)
@@ -180,11 +185,16 @@ int session_start(struct session **session, const struct session_plan *plan, str
     /* Xen maps a device's interrupt to dom0 only while the device is dom0's; afterwards it stays. */
     if (bind_events(s, why) < 0 || choose_context(s, why) < 0 || provide_pages(s, why) < 0)
         goto fail;
+    /* A frontend that takes one slot a frame gets no longer frames than fit into one. */
+    plan->vf->mtu = plan->sg || plan->mtu < VF_MTU ? plan->mtu : VF_MTU;
     if (attach(s, why) < 0)
         goto fail;
     s->vf_started = true; /* from the first register on it has to be stopped */
     if (plan->vf->ops->start(plan->vf, s->vf_pages, w->interrupts, why) < 0)
         goto fail;
+    /* Unicast and broadcast come in any case: no reason to leave the guest without a network. */
+    if (session_set_multicast(s, plan->multicast_control, &ignored) < 0)
+        log_warn("%s: %s", plan->name, ignored.text);
     if (worker_start(w) < 0) {
         why_fail(why, "cannot start its worker: %s", strerror(errno));
         goto fail;
@@ -212,6 +222,26 @@ const char *session_translation(const struct session *session, const char **reas
 {
     *reason = session->reason.text[0] ? session->reason.text : NULL;
     return session->worker.translate.ops->name;
+}
+
+void session_set_rate(struct session *session, struct rate rate)
+{
+    worker_set_rate(&session->worker, rate);
+}
+
+bool session_multicast_news(const struct session *session)
+{
+    return mcast_news(&session->worker.mcast);
+}
+
+int session_set_multicast(struct session *session, bool control, struct why *why)
+{
+    struct worker *w = &session->worker;
+    struct vf_multicast wanted;
+
+    mcast_read(&w->mcast, &wanted);
+    wanted.all = !control;
+    return w->plan.vf->ops->set_multicast(w->plan.vf, &wanted, why);
 }
 
 bool session_interrupts(const struct session *session)

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "datapath/bucket.h"
+
 struct context_ops;
 struct port;
 struct session;
@@ -31,21 +33,27 @@ struct session_plan {
     uint32_t tx_ring_ref, rx_ring_ref;
     uint32_t event_channel; /* the guest's port */
     bool rx_notify; /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
-    bool gso_tcpv4; /* it was told that it may send TCP/IPv4 frames larger than the MTU */
     uint16_t own_domid;
     enum translation translation;
     const struct context_ops *contexts; /* NULL: no guest can have a VF in its IOMMU context */
-    int fault_fd; /* an eventfd of the control loop, written when the session has stopped by itself */
+    bool sg;                /* the frontend takes frames in several slots (feature-sg) */
+    bool multicast_control; /* it asks for the groups that it wants (request-multicast-control) */
+    uint16_t mtu;
+    uint16_t vlan;    /* 0, or the port VLAN that the VF adds and removes */
+    struct rate rate; /* of what the guest sends */
+    bool gso_tcpv4;   /* it was told that it may send TCP/IPv4 frames larger than the MTU */
+    int fault_fd; /* an eventfd of the control loop, written when the session has stopped by itself, or has news */
 };
 
 /* Figures of a session, monotonic from its start. */
 struct session_counters {
-    uint64_t tx_packets, tx_bytes;   /* frames taken from the guest */
-    uint64_t tx_segments;            /* what they become on the wire: the VF segments large ones */
-    uint64_t rx_packets, rx_bytes;   /* frames given to the guest */
-    uint64_t tx_dropped, tx_spoofed; /* refused: malformed or beyond a limit; foreign source MAC */
-    uint64_t rx_dropped;             /* frames the VF delivered that could not be passed on */
-    uint64_t rx_echoes;              /* the guest's own, looped back by the card: not passed on */
+    uint64_t tx_packets, tx_bytes; /* frames taken from the guest */
+    uint64_t tx_segments;          /* what they become on the wire: the VF segments large ones */
+    uint64_t rx_packets, rx_bytes; /* frames given to the guest */
+    uint64_t tx_dropped;           /* refused: malformed, or too long; */
+    uint64_t tx_spoofed;           /* foreign source MAC, or a VLAN that is not the guest's */
+    uint64_t rx_dropped;           /* frames the VF delivered that could not be passed on */
+    uint64_t rx_echoes;            /* the guest's own, looped back by the card: not passed on */
     uint64_t tx_wire_packets, rx_wire_packets, tx_wire_bytes, rx_wire_bytes; /* the VF's own */
     uint64_t payload_copies,
         header_copies; /* frames whose payload was copied; header copies made */
@@ -77,5 +85,12 @@ const char *session_translation(const struct session *session, const char **reas
 bool session_interrupts(
     const struct session *session); /* VF interrupts arrive as events; false: polling */
 void session_count(struct session *session, struct session_counters *counters);
+
+/* What can change while it runs. A new limit holds from the worker's next round on. */
+void session_set_rate(struct session *session, struct rate rate);
+/* Whether the guest has amended its list of groups since session_set_multicast. */
+bool session_multicast_news(const struct session *session);
+/* Has the VF deliver the groups on the guest's list if `control`, else all of them. -1 and a sentence. */
+int session_set_multicast(struct session *session, bool control, struct why *why);
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mac.h"
 #include "common/why.h"
+#include "control/follow.h"
 #include "control/vif_state.h"
 #include "vf/pool.h"
 #include "vf/vf.h"
@@ -48,6 +49,7 @@ struct vif {
     struct port *port;
     struct session *session;
     struct session_counters counters;
+    struct follow follow; /* while it has a session */
 
     bool refused, faulted;
     const char *state; /* netvf/state */
@@ -72,10 +74,26 @@ __attribute__((format(printf, 3, 4))) static void say(struct vif *vif, enum log_
     log_line(level, "%s: %s", vif->name, text);
 }
 
+/* Single keys of the guest's, not its directory: it writes there as fast as it can (XSA-349). */
+static int watch(const struct vif *vif, const char *key)
+{
+    char path[STORE_PATH_MAX + 32];
+
+    snprintf(path, sizeof path, "%s/%s", vif->frontend, key);
+    return store_watch(vif->host->store, path);
+}
+
+static void unwatch(const struct vif *vif, const char *key)
+{
+    char path[STORE_PATH_MAX + 32];
+
+    snprintf(path, sizeof path, "%s/%s", vif->frontend, key);
+    store_unwatch(vif->host->store, path);
+}
+
 struct vif *vif_new(const struct vif_host *host, uint16_t domid, uint32_t devid)
 {
     struct vif *vif = calloc(1, sizeof *vif);
-    char path[STORE_PATH_MAX + 8];
 
     if (!vif)
         return NULL;
@@ -89,9 +107,8 @@ struct vif *vif_new(const struct vif_host *host, uint16_t domid, uint32_t devid)
     snprintf(vif->owner, sizeof vif->owner, "%u/%u", domid, devid);
     snprintf(vif->backend, sizeof vif->backend, PATH_BE_DIR, host->own_domid, domid, devid);
     snprintf(vif->frontend, sizeof vif->frontend, PATH_FE_DIR, domid, devid);
-    /* The state alone, not the directory: the guest writes there as fast as it can (XSA-349). */
-    snprintf(path, sizeof path, "%s/" KEY_FE_STATE, vif->frontend);
-    if (store_watch(host->store, path) < 0) {
+    if (watch(vif, KEY_FE_STATE) < 0 || watch(vif, KEY_FE_REQUEST_MULTICAST_CONTROL) < 0) {
+        unwatch(vif, KEY_FE_STATE);
         free(vif);
         return NULL;
     }
@@ -201,8 +218,11 @@ static struct port *open_port(const struct vif *vif, struct why *why)
 /* A VF that is reset, and a port for the guest behind it. */
 static int hold_vf(struct vif *vif, struct why *why)
 {
-    if (vif->lease && (strcmp(vif->lease->pf, vif->config.pf) != 0 ||
-                       memcmp(vif->lease->mac, vif->config.mac, sizeof vif->config.mac) != 0))
+    struct pool_wish wish = {
+        .pf = vif->config.pf, .vlan = vif->config.vlan, .mtu = vif->config.mtu};
+
+    memcpy(wish.mac, vif->config.mac, sizeof wish.mac);
+    if (vif->lease && !pool_fits(vif->lease, &wish))
         release(vif, false);
     if (vif->lease && !vif->fresh) {
         if (pool_renew(vif->lease, why) == 0)
@@ -212,7 +232,7 @@ static int hold_vf(struct vif *vif, struct why *why)
     }
     if (vif->lease)
         return 0;
-    vif->lease = pool_take(vif->host->pool, vif->config.pf, vif->config.mac, vif->owner, why);
+    vif->lease = pool_take(vif->host->pool, &wish, vif->owner, why);
     if (!vif->lease)
         return -1;
     vif->fresh = true;
@@ -299,6 +319,9 @@ static int start(struct vif *vif, unsigned from)
         .own_domid = vif->host->own_domid,
         .translation = vif->host->translation,
         .contexts = vif->host->contexts,
+        .mtu = vif->config.mtu,
+        .vlan = vif->config.vlan,
+        .rate = vif->config.rate,
         .fault_fd = vif->host->fault_fd,
     };
     struct why why;
@@ -319,6 +342,7 @@ static int start(struct vif *vif, unsigned from)
         return 0;
     }
     vif->lease->translation = translation(vif);
+    follow_begin(&vif->follow, &plan);
     vif->state = VALUE_BE_NETVF_STATE_CONNECTED;
     vif->error.text[0] = '\0';
     say(vif, LOG_LEVEL_INFO, "connected through VF %s (translation %s, %s)", vif->lease->vf->pci,
@@ -428,6 +452,13 @@ static void look(struct vif *vif, struct vif_snapshot *s)
     s->overdue = vif->closing_since && now - vif->closing_since >= VIF_CLOSE_TIMEOUT_MS;
 }
 
+/* Whether the session has something to take up, and cannot at once. */
+static bool follow(struct vif *vif)
+{
+    return vif->session && follow_keys(&vif->follow, vif->session, vif->host->store, vif->backend,
+                                       vif->frontend, vif->name);
+}
+
 enum vif_progress vif_step(struct vif *vif)
 {
     struct vif_snapshot s;
@@ -440,7 +471,7 @@ enum vif_progress vif_step(struct vif *vif)
             return VIF_GONE;
         if (action == VIF_NOTHING)
             return s.backend == XenbusStateClosing ||
-                           (s.throttled && s.backend == XenbusStateClosed)
+                           (s.throttled && s.backend == XenbusStateClosed) || follow(vif)
                        ? VIF_PENDING
                        : VIF_SETTLED;
         if (carry_out(vif, action, s.backend) < 0 && errno != ESTALE) {
@@ -466,14 +497,12 @@ void vif_stop(struct vif *vif)
 
 void vif_free(struct vif *vif)
 {
-    char path[STORE_PATH_MAX + 8];
-
     if (!vif)
         return;
     disconnect(vif);
     release(vif, false);
-    snprintf(path, sizeof path, "%s/" KEY_FE_STATE, vif->frontend);
-    store_unwatch(vif->host->store, path);
+    unwatch(vif, KEY_FE_REQUEST_MULTICAST_CONTROL);
+    unwatch(vif, KEY_FE_STATE);
     free(vif);
 }
 

@@ -47,14 +47,19 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void fail(struct worker *w, enum session_state state, const char *what)
+static void tell_control(struct worker *w)
 {
     uint64_t one = 1;
 
-    snprintf(w->why.text, sizeof w->why.text, "%s", what);
-    __atomic_store_n(&w->state, state, __ATOMIC_RELEASE);
     if (write(w->plan.fault_fd, &one, sizeof one) < 0)
         return; /* the counter is full: control has not looked yet and will */
+}
+
+static void fail(struct worker *w, enum session_state state, const char *what)
+{
+    snprintf(w->why.text, sizeof w->why.text, "%s", what);
+    __atomic_store_n(&w->state, state, __ATOMIC_RELEASE);
+    tell_control(w);
 }
 
 static int failed_call(struct worker *w, const char *guest_fault)
@@ -80,11 +85,30 @@ static int receive(struct worker *w, bool *notify)
     return completed + filled;
 }
 
+/* The limit as control wants it, and the credit that has been earned. */
+static void refill(struct worker *w)
+{
+    uint64_t wanted = __atomic_load_n(&w->rate, __ATOMIC_RELAXED);
+
+    if (wanted != w->rate_taken) {
+        bucket_set(&w->tx.bucket, (struct rate){(uint32_t)(wanted >> 32), (uint32_t)wanted},
+                   now_ns());
+        w->rate_taken = wanted;
+    }
+    if (w->tx.bucket.rate.bytes)
+        bucket_refill(&w->tx.bucket, now_ns());
+}
+
 static int send_out(struct worker *w, bool *notify)
 {
     uint64_t before = w->plan.port->counters.hypercalls;
-    int taken = tx_take(&w->tx);
-    int completed = taken < 0 ? -1 : tx_complete(&w->tx, taken ? RELEASE_BATCH : 1, notify);
+    int taken, completed;
+
+    refill(w);
+    taken = tx_take(&w->tx);
+    if (mcast_tell(&w->mcast))
+        tell_control(w);
+    completed = taken < 0 ? -1 : tx_complete(&w->tx, taken ? RELEASE_BATCH : 1, notify);
 
     counter_add(&w->hypercalls_tx, w->plan.port->counters.hypercalls - before);
     if (taken < 0)
@@ -146,6 +170,9 @@ static int64_t longest_sleep(const struct worker *w, uint64_t idle_ns)
     }
     if (tx_outstanding(&w->tx) && longest > SLEEP_SENDING_NS)
         longest = SLEEP_SENDING_NS;
+    /* What waits on the tx ring for credit raises no event. */
+    if ((uint64_t)longest > bucket_wait_ns(&w->tx.bucket) && !bucket_open(&w->tx.bucket))
+        longest = (int64_t)bucket_wait_ns(&w->tx.bucket);
     return longest;
 }
 
@@ -246,6 +273,12 @@ void worker_stop(struct worker *worker)
     if (write(worker->wake_fd, &one, sizeof one) < 0)
         return; /* cannot happen: the counter starts at 0 and is written here only */
     pthread_join(worker->thread, NULL);
+}
+
+void worker_set_rate(struct worker *worker, struct rate rate)
+{
+    __atomic_store_n(&worker->rate, (uint64_t)rate.bytes << 32 | rate.interval_us,
+                     __ATOMIC_RELAXED);
 }
 
 enum session_state worker_state(struct worker *worker, struct why *why)

@@ -17,6 +17,10 @@ struct worker {
     struct tx tx;
     struct rx rx;
     struct echo echo;
+    struct mcast mcast;
+    uint64_t
+        rate; /* what control wants of tx.bucket: bytes << 32 | interval_us, one word for atomicity */
+    uint64_t rate_taken;           /* as the bucket has it */
     uint32_t peer_event, vf_event; /* local ports */
     bool interrupts;               /* vf_event is bound; else the VF is polled */
     int wake_fd;
@@ -38,6 +42,7 @@ struct worker {
 
 int worker_start(struct worker *worker);
 void worker_stop(struct worker *worker);
+void worker_set_rate(struct worker *worker, struct rate rate);
 enum session_state worker_state(struct worker *worker, struct why *why);
 
 #endif

@@ -41,8 +41,8 @@ static int take_slots(struct tx *tx)
         tx->fault = "its tx ring claims more requests than it has slots";
         return -1;
     }
-    while (waiting && count < TX_BATCH && room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS &&
-           pieces + TX_SLOTS_MAX <= PORT_BATCH_MAX) {
+    while (waiting && count < TX_BATCH && bucket_open(&tx->bucket) &&
+           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS && pieces + TX_SLOTS_MAX <= PORT_BATCH_MAX) {
         struct tx_work *work = &tx->work[count];
         int slots;
 
@@ -59,6 +59,7 @@ static int take_slots(struct tx *tx)
         waiting -= slots;
         pieces += work->pieces;
         room -= work->pieces + EXTRA_DESCRIPTORS;
+        bucket_spend(&tx->bucket, work->total);
         count++;
     }
     return (int)count;
@@ -110,13 +111,26 @@ static int copy_headers(struct tx *tx, unsigned count)
     return 0;
 }
 
+/* Whether a frame carries a VLAN tag that is not the guest's to choose. The VF puts the port VLAN on by itself, and
+ * takes off whatever tag a frame arrives with, so a guest has no tags but that of VLAN 0, a priority without a VLAN.
+ * The 82576 drops others by its spoof check (DTXSWC.VLANAS); QEMU's does not. */
+static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
+{
+    const uint8_t *tag = work->private + 12;
+
+    if (tag[0] != 0x81 || tag[1] != 0x00)
+        return false;
+    /* Cut off within its tag: the VF pads it, and what it then is nobody has looked at. */
+    return tx->port_vlan || work->copied < ETH_HEADER + 2 || (tag[2] & 0x0f) || tag[3];
+}
+
 /* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
 static bool refuse(struct tx *tx, struct tx_work *work)
 {
     struct headers *headers = &work->headers;
     uint32_t limit;
 
-    if (memcmp(work->private + 6, tx->mac, 6) != 0) {
+    if (memcmp(work->private + 6, tx->mac, 6) != 0 || foreign_vlan(tx, work)) {
         counter_add(&tx->counters.spoofed, 1);
         return true;
     }
@@ -273,6 +287,10 @@ int tx_take(struct tx *tx)
     for (unsigned i = 0; i < (unsigned)count; i++) {
         struct tx_work *work = &tx->work[i];
 
+        if (work->request) {
+            work->frame->ok = work->accepted;
+            continue;
+        }
         if (work->drop || !all_pinned(tx, work)) {
             counter_add(&tx->counters.dropped, 1);
             continue;

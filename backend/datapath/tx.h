@@ -5,8 +5,10 @@
 #ifndef NETVF_DATAPATH_TX_H
 #define NETVF_DATAPATH_TX_H
 
+#include "datapath/bucket.h"
 #include "datapath/echo.h"
 #include "datapath/headers.h"
+#include "datapath/mcast.h"
 #include "datapath/ring.h"
 #include "translate/translate.h"
 #include "vf/vf.h"
@@ -62,6 +64,8 @@ struct tx_work {
     uint16_t mss;
     bool blank; /* checksum left to us */
     bool drop;
+    bool request;    /* no frame, but a request about the multicast list, carried out already ... */
+    bool accepted;   /* ... with this outcome */
     uint16_t copied; /* bytes of it that are in the header copy */
     uint16_t sent_from_copy;
     struct headers headers;
@@ -72,13 +76,16 @@ struct tx {
     struct port *port;
     struct translate *translate;
     struct vf *vf;
-    struct echo *echo; /* shared with the receiving side */
+    struct echo *echo;   /* shared with the receiving side */
+    struct mcast *mcast; /* feature-multicast-control was offered, or NULL */
     /* TX_HEADER_PAGES each, of header copies. The VF reads header_pages. What is looked at are the private_pages: the
      * same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */
     const struct dma_page *header_pages, *private_pages;
     uint8_t mac[6];
-    bool gso;          /* feature-gso-tcpv4 was offered */
-    const char *fault; /* how the guest broke the protocol: nothing more is taken from it */
+    bool port_vlan;       /* the VF adds and removes a VLAN tag of the administrator's */
+    struct bucket bucket; /* what the guest may send; refilled by the worker */
+    bool gso;             /* feature-gso-tcpv4 was offered */
+    const char *fault;    /* how the guest broke the protocol: nothing more is taken from it */
 
     struct tx_slot slots[RING_SLOTS];
     struct tx_frame frames[RING_SLOTS];

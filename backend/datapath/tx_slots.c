@@ -21,6 +21,24 @@ static void copy_slot(struct tx *tx, uint32_t index, union raw_slot *raw)
     ring_copy(&tx->ring, index, raw->words, sizeof raw->words / sizeof raw->words[0]);
 }
 
+/* One of the two requests about the multicast list that come as extras. */
+static void amend_mcast(struct tx *tx, const netif_extra_info_t *extra, struct tx_work *work)
+{
+    if (!work->request)
+        work->accepted = true;
+    work->request = work->drop = true;
+    if (extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL)
+        mcast_remove(tx->mcast, extra->u.mcast.addr);
+    else if (mcast_add(tx->mcast, extra->u.mcast.addr) < 0)
+        work->accepted = false;
+}
+
+static bool is_mcast(const netif_extra_info_t *extra)
+{
+    return extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD ||
+           extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL;
+}
+
 /* Extras follow the first slot. Returns how many there are. */
 static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
 {
@@ -36,6 +54,10 @@ static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
         if (raw.extra.type == XEN_NETIF_EXTRA_TYPE_NONE ||
             raw.extra.type >= XEN_NETIF_EXTRA_TYPE_MAX)
             return fault(tx, "an extra slot on the tx ring has no known type");
+        if (tx->mcast && is_mcast(&raw.extra)) {
+            amend_mcast(tx, &raw.extra, work);
+            continue;
+        }
         if (raw.extra.type != XEN_NETIF_EXTRA_TYPE_GSO || !tx->gso) {
             work->drop = true; /* nothing that was offered */
             continue;
@@ -108,6 +130,10 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
             return -1;
         slots += (unsigned)more;
     }
+    /* Nothing else of such a slot means anything (netif.h, "dummy transmit requests"): its flags and its size are not
+     * looked at, as in Linux' netback. */
+    if (work->request)
+        return (int)slots;
     /* The first part's size is known only after all others: its piece is kept free until then. */
     work->pieces = 1;
     if (first.request.flags & NETTXF_more_data) {

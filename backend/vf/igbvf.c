@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The igbvf driver's control half: mailbox, reset, bring-up, stop. Register names and section numbers: igbvf_regs.h. */
+/* The igbvf driver's control half: reset, bring-up, stop. Register names and section numbers: igbvf_regs.h. */
 #include "vf/igbvf.h"
 
 #include "common/log.h"
@@ -16,59 +16,6 @@
 /* Fewest microseconds between two interrupts: what is saved in events costs this much latency at most. */
 #define INTERRUPT_INTERVAL_US 100u
 
-/* Three of V2PMAILBOX's bits clear when read, so every read is remembered: an ACK seen while looking for something
- * else must not be lost. */
-static uint32_t mailbox(struct igbvf *v)
-{
-    uint32_t value = reg_read(v, V2PMAILBOX);
-
-    v->mailbox_seen |= value & MBX_CLEARING;
-    return value | v->mailbox_seen;
-}
-
-static int mailbox_wait(struct igbvf *v, uint32_t bit, unsigned limit_ms)
-{
-    for (unsigned i = 0; i < 2 * limit_ms; i++) {
-        if (mailbox(v) & bit) {
-            v->mailbox_seen &= ~bit;
-            return 0;
-        }
-        pci_wait_us(500);
-    }
-    errno = ETIMEDOUT;
-    return -1;
-}
-
-static int mailbox_take(struct igbvf *v)
-{
-    for (unsigned i = 0; i < 200; i++) {
-        reg_write(v, V2PMAILBOX, MBX_VFU);
-        if (mailbox(v) & MBX_VFU)
-            return 0;
-        pci_wait_us(500);
-    }
-    errno = EBUSY;
-    return -1;
-}
-
-/* One message to the PF and its answer, in place (8.14.2). */
-static int mailbox_call(struct igbvf *v, uint32_t *words, unsigned send, unsigned receive)
-{
-    if (mailbox_take(v) < 0)
-        return -1;
-    v->mailbox_seen &= ~(MBX_PFSTS | MBX_PFACK); /* answers to something older */
-    for (unsigned i = 0; i < send; i++)
-        reg_write(v, VMBMEM + 4 * i, words[i]);
-    reg_write(v, V2PMAILBOX, MBX_REQ); /* releases VFU too */
-    if (mailbox_wait(v, MBX_PFACK, 1000) < 0 || mailbox_wait(v, MBX_PFSTS, 1000) < 0 ||
-        mailbox_take(v) < 0)
-        return -1;
-    for (unsigned i = 0; i < receive; i++)
-        words[i] = reg_read(v, VMBMEM + 4 * i);
-    reg_write(v, V2PMAILBOX, MBX_ACK);
-    return 0;
-}
-
 static const unsigned counter_registers[4] = {VFGPTC, VFGOTC, VFGPRC, VFGORC};
 
 static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
@@ -84,10 +31,10 @@ static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
     reg_write(v, CTRL, CTRL_RST);
     /* The PF's driver takes note of the reset and says so; an emulated VF may say nothing, so this wait is short and
      * its outcome is left to the message. */
-    for (unsigned i = 0; i < 20 && !(mailbox(v) & (MBX_RSTD | MBX_RSTI)); i++)
+    for (unsigned i = 0; i < 20 && !(igbvf_mailbox(v) & (MBX_RSTD | MBX_RSTI)); i++)
         pci_wait_us(500);
     v->mailbox_seen = 0;
-    if (mailbox_call(v, words, 1, 3) < 0)
+    if (igbvf_call(v, words, 1, 3) < 0)
         return why_fail(why,
                         "VF %s: the PF's driver does not answer its reset; is the PF up (ip link "
                         "set PF up)?",
@@ -99,6 +46,7 @@ static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
             vf->pci);
     }
     memcpy(mac, &words[1], 6);
+    memcpy(v->mac, mac, 6);
     /* The counters run on from one user of the VF to the next. */
     for (unsigned i = 0; i < 4; i++)
         v->last_counter[i] = reg_read(v, counter_registers[i]);
@@ -157,7 +105,6 @@ static int igbvf_start(struct vf *vf, const struct dma_page *ring_pages, bool in
                        struct why *why)
 {
     struct igbvf *v = igbvf(vf);
-    uint32_t words[2] = {VF_SET_LPE, vf_frame_max(vf)};
 
     memset(&v->tx, 0, sizeof v->tx);
     memset(&v->rx, 0, sizeof v->rx);
@@ -166,11 +113,8 @@ static int igbvf_start(struct vf *vf, const struct dma_page *ring_pages, bool in
     v->rx.ring = ring_pages[1].va;
     v->rx.dma = ring_pages[1].dma;
     v->interrupts = interrupts;
-    if (mailbox_call(v, words, 2, 1) < 0 || !(words[0] & MSG_ACK)) {
-        errno = EIO;
-        return why_fail(why, "VF %s: the PF's driver refuses frames of %u bytes", vf->pci,
-                        vf_frame_max(vf));
-    }
+    if (igbvf_set_frame_max(v, why) < 0)
+        return -1;
     if (pci_write16(&v->function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) < 0)
         return why_fail(why, "VF %s: cannot turn on bus mastering: %s", vf->pci, strerror(errno));
     reg_write(v, EIMC, VECTORS_ALL);
@@ -243,6 +187,7 @@ static const struct vf_ops igbvf_ops = {
     .reset = igbvf_reset,
     .start = igbvf_start,
     .stop = igbvf_stop,
+    .set_multicast = igbvf_set_multicast,
     .link_up = igbvf_link_up,
     .close = igbvf_close,
     .tx_room = igbvf_tx_room,
@@ -287,6 +232,7 @@ struct vf *igbvf_open(const char *pci, struct why *why)
         goto fail;
     }
     enable_msix(&v->function);
+    v->emulated = pci_emulated(pci);
     v->bar = pci_map(pci, 0, IGBVF_BAR_SIZE);
     if (!v->bar) {
         why_fail(why, "cannot map the registers of VF %s: %s", pci, strerror(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two halves of the igbvf driver share: igbvf.c (control) and igbvf_rings.c (data). */
+/* What the parts of the igbvf driver share: igbvf.c and igbvf_mailbox.c (control), igbvf_rings.c (data). */
 #ifndef NETVF_VF_IGBVF_PRIVATE_H
 #define NETVF_VF_IGBVF_PRIVATE_H
 
@@ -36,6 +36,8 @@ struct igbvf {
     volatile uint8_t *bar;
     uint32_t
         mailbox_seen; /* clearing bits of V2PMAILBOX that a read has taken and nobody has used yet */
+    uint8_t mac[6];   /* what the PF has told it in the reset handshake */
+    bool emulated;    /* QEMU's */
     bool interrupts;
     struct igbvf_tx tx;
     struct igbvf_rx rx;
@@ -67,5 +69,17 @@ unsigned igbvf_tx_reap(struct vf *vf);
 unsigned igbvf_rx_room(struct vf *vf);
 void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count);
 unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max);
+
+/* V2PMAILBOX as it is, with the bits that former reads have cleared and nobody has used yet. */
+uint32_t igbvf_mailbox(struct igbvf *v);
+/* One message to the PF and its answer, in place (8.14.2). -1/ETIMEDOUT or EBUSY. */
+int igbvf_call(struct igbvf *v, uint32_t *words, unsigned send, unsigned receive);
+/* Makes the PF let frames of vf_frame_max() through. -1 and a sentence. */
+int igbvf_set_frame_max(struct igbvf *v, struct why *why);
+int igbvf_set_multicast(struct vf *vf, const struct vf_multicast *wanted, struct why *why);
+
+/* Index into the multicast table; the message that carries a list of at most MBX_HASHES_MAX. Returns its length. */
+uint16_t igbvf_hash(const uint8_t address[6]);
+unsigned igbvf_multicast_message(const struct vf_multicast *list, uint32_t words[MBX_WORDS]);
 
 #endif

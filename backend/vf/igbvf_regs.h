@@ -28,11 +28,17 @@
 #define MBX_CLEARING (MBX_PFSTS | MBX_PFACK | MBX_RSTD)
 
 /* Messages, as Linux' igb answers them (igb_main.c, e1000_mbx.h). */
-#define VF_RESET     0x01u
-#define VF_SET_LPE   0x05u
-#define MSG_ID(word) ((word)&0xffffu)
-#define MSG_ACK      0x80000000u
-#define MSG_NACK     0x40000000u
+#define VF_RESET          0x01u
+#define VF_SET_MULTICAST  0x03u /* MSG_INFO: how many hashes, 16 bits each, follow */
+#define VF_SET_LPE        0x05u
+#define VF_SET_PROMISC    0x06u
+#define PROMISC_MULTICAST 0x02u
+#define MSG_INFO(n)       ((uint32_t)(n) << 16)
+#define MSG_ID(word)      ((word)&0xffffu)
+#define MSG_ACK           0x80000000u
+#define MSG_NACK          0x40000000u
+#define MBX_WORDS         16u
+#define MBX_HASHES_MAX    30u
 
 /* Interrupts (8.8) */
 #define EICS        0x1520

@@ -96,14 +96,16 @@ static int set_all(const char *pf, unsigned index, const struct attribute *attri
     return rc;
 }
 
-int netlink_vf_set_up(const char *pf, unsigned index, const uint8_t mac[6], struct why *why)
+int netlink_vf_set_up(const char *pf, unsigned index, const uint8_t mac[6], uint16_t vlan,
+                      struct why *why)
 {
-    const struct ifla_vf_vlan vlan = {.vf = index};
+    const struct ifla_vf_vlan port_vlan = {.vf = index, .vlan = vlan};
     const struct ifla_vf_trust trust = {.vf = index};
     const struct ifla_vf_spoofchk spoofchk = {.vf = index, .setting = 1};
     struct ifla_vf_mac address = {.vf = index};
     const struct attribute attributes[] = {
-        {IFLA_VF_VLAN, sizeof vlan, &vlan, "the port VLAN", true},
+        /* Where there is one to be set, the VF must not go without it. */
+        {IFLA_VF_VLAN, sizeof port_vlan, &port_vlan, "the port VLAN", !vlan},
         {IFLA_VF_TRUST, sizeof trust, &trust, "the trust", true},
         {IFLA_VF_SPOOFCHK, sizeof spoofchk, &spoofchk, "the spoof check", false},
         {IFLA_VF_MAC, sizeof address, &address, "the MAC address", false},
@@ -116,8 +118,11 @@ int netlink_vf_set_up(const char *pf, unsigned index, const uint8_t mac[6], stru
 int netlink_vf_clear(const char *pf, unsigned index, struct why *why)
 {
     const struct ifla_vf_mac address = {.vf = index};
-    const struct attribute attribute = {IFLA_VF_MAC, sizeof address, &address, "the MAC address",
-                                        false};
+    const struct ifla_vf_vlan vlan = {.vf = index};
+    const struct attribute attributes[] = {
+        {IFLA_VF_VLAN, sizeof vlan, &vlan, "the port VLAN", true},
+        {IFLA_VF_MAC, sizeof address, &address, "the MAC address", false},
+    };
 
-    return set_all(pf, index, &attribute, 1, why);
+    return set_all(pf, index, attributes, sizeof attributes / sizeof attributes[0], why);
 }

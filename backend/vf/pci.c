@@ -18,6 +18,9 @@
 #define PCI_CAP_EXPRESS           0x10u
 #define PCIE_DEVICE_STATUS        0x0a /* from the capability's start */
 #define PCIE_TRANSACTIONS_PENDING 0x20u
+/* PCI_SUBVENDOR_ID_REDHAT_QUMRANET and PCI_SUBDEVICE_ID_QEMU in Linux */
+#define QEMU_SUBSYSTEM_VENDOR 0x1af4u
+#define QEMU_SUBSYSTEM_DEVICE 0x1100u
 
 int pci_open(struct pci_function *function, const char *pci)
 {
@@ -142,6 +145,12 @@ static uint32_t id_attribute(const char *pci, const char *name)
 uint32_t pci_id(const char *pci)
 {
     return id_attribute(pci, "vendor") << 16 | id_attribute(pci, "device");
+}
+
+bool pci_emulated(const char *pci)
+{
+    return id_attribute(pci, "physfn/subsystem_vendor") == QEMU_SUBSYSTEM_VENDOR &&
+           id_attribute(pci, "physfn/subsystem_device") == QEMU_SUBSYSTEM_DEVICE;
 }
 
 void pci_wait_us(unsigned microseconds)

@@ -3,6 +3,7 @@
 #ifndef NETVF_VF_PCI_H
 #define NETVF_VF_PCI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ int pci_silence(const struct pci_function *function);
 /* Vendor and device id as vendor << 16 | device, 0 if unknown. VFs do not carry them in config space; the kernel
  * knows them from the PF. */
 uint32_t pci_id(const char *pci);
+
+/* Whether the PF of the VF at `pci` is QEMU's model of one, by the subsystem ids that QEMU gives its devices. */
+bool pci_emulated(const char *pci);
 
 /* Sleeps at least so long; for register waits that the datasheet gives in microseconds. */
 void pci_wait_us(unsigned microseconds);

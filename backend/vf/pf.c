@@ -50,6 +50,8 @@ int pf_read(const char *sysfs, const char *name, struct pf *pf, struct why *why)
         pf->driver[0] = '\0';
     if (sysfs_read_number(&number, "%s/class/net/%s/flags", sysfs, name) == 0)
         pf->up = number & IFF_UP;
+    if (sysfs_read_number(&number, "%s/class/net/%s/mtu", sysfs, name) == 0)
+        pf->mtu = (unsigned)number;
     /* Reading it fails while the device is down. */
     if (sysfs_read_number(&number, "%s/class/net/%s/carrier", sysfs, name) == 0)
         pf->carrier = number == 1;

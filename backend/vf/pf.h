@@ -19,6 +19,7 @@ struct pf {
     char driver[PF_DRIVER_MAX]; /* "" if none */
     bool up; /* administratively: without it the VFs' mailboxes are not answered */
     bool carrier;
+    unsigned mtu; /* 0 if unknown */
     unsigned total_vfs, num_vfs;
 };
 

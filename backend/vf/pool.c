@@ -139,7 +139,7 @@ static int handshake(struct vf *vf, const uint8_t mac[6], struct why *why)
 
 /* Everything that makes an idle VF serve `owner`. On failure it is left quiet and broken. */
 static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const struct pf_vf *found,
-                                 const uint8_t mac[6], const char *owner, struct why *why)
+                                 const struct pool_wish *wish, const char *owner, struct why *why)
 {
     struct entry *entry = find_or_add(pool, found->pci);
     struct vf *vf;
@@ -149,16 +149,16 @@ static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const s
         return NULL;
     }
     entry->broken = true;
-    if (pool->ops->set_up(pf->name, found->index, mac, why) < 0)
+    if (pool->ops->set_up(pf->name, found->index, wish->mac, wish->vlan, why) < 0)
         return NULL;
     vf = pool->ops->open(found->pci, why);
     if (!vf)
         return NULL;
-    entry->lease = (struct pool_lease){.vf = vf, .index = found->index};
-    memcpy(entry->lease.mac, mac, 6);
+    entry->lease = (struct pool_lease){.vf = vf, .index = found->index, .vlan = wish->vlan};
+    memcpy(entry->lease.mac, wish->mac, 6);
     snprintf(entry->lease.pf, sizeof entry->lease.pf, "%s", pf->name);
     snprintf(entry->lease.owner, sizeof entry->lease.owner, "%s", owner);
-    if (handshake(vf, mac, why) < 0) {
+    if (handshake(vf, wish->mac, why) < 0) {
         pool_give_back(pool, &entry->lease, true);
         return NULL;
     }
@@ -198,7 +198,7 @@ static void refuse(const struct pf *pf, const struct census *census, struct why 
 
 /* One pass over the VFs that stand as `wanted`. */
 static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enum pool_state wanted,
-                                     const uint8_t mac[6], const char *owner, int64_t until,
+                                     const struct pool_wish *wish, const char *owner, int64_t until,
                                      struct census *census, bool *failed, struct why *why)
 {
     struct pool_lease *lease;
@@ -221,7 +221,7 @@ static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enu
             continue;
         if (wanted == POOL_BROKEN && pool->ops->quiesce(vf.pci) < 0)
             continue;
-        lease = try_vf(pool, pf, &vf, mac, owner, why);
+        lease = try_vf(pool, pf, &vf, wish, owner, why);
         if (lease)
             return lease;
         *failed = true;
@@ -231,8 +231,8 @@ static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enu
     return NULL;
 }
 
-struct pool_lease *pool_take(struct pool *pool, const char *name, const uint8_t mac[6],
-                             const char *owner, struct why *why)
+struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, const char *owner,
+                             struct why *why)
 {
     int64_t until = clock_ms() + POOL_TAKE_MS;
     struct census census = {0}, ignored = {0};
@@ -240,22 +240,36 @@ struct pool_lease *pool_take(struct pool *pool, const char *name, const uint8_t 
     bool failed = false;
     struct pf pf;
 
-    if (pf_read(pool->sysfs, name, &pf, why) < 0)
+    if (pf_read(pool->sysfs, wish->pf, &pf, why) < 0)
         return NULL;
     if (!pf.up) {
         why_fail(why, "PF %s is down, so its VFs do not answer; bring it up: ip link set %s up",
                  pf.name, pf.name);
         return NULL;
     }
+    /* igb would let a VF's frames through in any case; but a wire, or another PF's driver, whose MTU is that of the PF
+     * would not, and in silence. */
+    if (pf.mtu && wish->mtu > pf.mtu) {
+        why_fail(why,
+                 "PF %s has an MTU of %u bytes, the vif wants %u; raise it: ip link set %s mtu %u",
+                 pf.name, pf.mtu, wish->mtu, pf.name, wish->mtu);
+        return NULL;
+    }
     if (!pf.num_vfs && pf_enable_vfs(pool->sysfs, &pf, why) < 0)
         return NULL;
-    lease = take_among(pool, &pf, POOL_IDLE, mac, owner, until, &census, &failed, why);
+    lease = take_among(pool, &pf, POOL_IDLE, wish, owner, until, &census, &failed, why);
     /* What has just failed is not worth another handshake. */
     if (!lease && !failed)
-        lease = take_among(pool, &pf, POOL_BROKEN, mac, owner, until, &ignored, &failed, why);
+        lease = take_among(pool, &pf, POOL_BROKEN, wish, owner, until, &ignored, &failed, why);
     if (!lease && !failed)
         refuse(&pf, &census, why);
     return lease;
+}
+
+bool pool_fits(const struct pool_lease *lease, const struct pool_wish *wish)
+{
+    return strcmp(lease->pf, wish->pf) == 0 && memcmp(lease->mac, wish->mac, 6) == 0 &&
+           lease->vlan == wish->vlan;
 }
 
 int pool_renew(struct pool_lease *lease, struct why *why)

@@ -22,19 +22,29 @@ enum pool_state {
     POOL_BROKEN,  /* failed, or not proven quiet: not lent again before it is quiesced */
 };
 
+/* What a vif wants of its VF. */
+struct pool_wish {
+    const char *pf; /* the PF's network device */
+    uint8_t mac[6];
+    uint16_t vlan; /* port VLAN, 0: none */
+    uint16_t mtu;
+};
+
 /* A VF that is lent to a vif: reset, its MAC address set, open. Given back by pool_give_back. */
 struct pool_lease {
     struct vf *vf;
     char pf[PF_NAME_MAX];
     unsigned index;
     uint8_t mac[6];
+    uint16_t vlan;
     char owner[16];          /* "1/0": domain and vif */
     const char *translation; /* what its holder uses it with, NULL while it does not run */
 };
 
 /* The world below the pool; the real one is pool_hardware. */
 struct pool_ops {
-    int (*set_up)(const char *pf, unsigned index, const uint8_t mac[6], struct why *why);
+    int (*set_up)(const char *pf, unsigned index, const uint8_t mac[6], uint16_t vlan,
+                  struct why *why);
     int (*clear)(const char *pf, unsigned index, struct why *why);
     struct vf *(*open)(const char *pci, struct why *why);
     int (*quiesce)(const char *pci);
@@ -51,10 +61,13 @@ void pool_free(struct pool *pool);
  * DMA. */
 void pool_quiesce_idle(struct pool *pool);
 
-/* Lends an idle VF of `pf`, switching its VFs on if it has none yet. A VF that fails is set
+/* Lends an idle VF of the PF in `wish`, switching its VFs on if it has none yet. A VF that fails is set
  * aside and the next one is tried, within POOL_TAKE_MS. NULL and a sentence if there is none. */
-struct pool_lease *pool_take(struct pool *pool, const char *pf, const uint8_t mac[6],
-                             const char *owner, struct why *why);
+struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, const char *owner,
+                             struct why *why);
+/* Whether that VF is as wished; else it has to be given back and another one taken. The MTU is no matter: it is a
+ * session's. */
+bool pool_fits(const struct pool_lease *lease, const struct pool_wish *wish);
 /* Resets a VF that has been used, for its next session. -1 and a sentence if it fails: then it
  * is to be given back as broken. */
 int pool_renew(struct pool_lease *lease, struct why *why);

@@ -40,6 +40,14 @@ struct vf_received {
     bool error;   /* the device marked the frame bad, or wrote back nonsense */
 };
 
+/* Groups whose frames the VF is to receive. Broadcast always comes. */
+#define VF_MULTICAST_MAX 64u
+struct vf_multicast {
+    bool all;
+    unsigned count;
+    uint8_t addresses[VF_MULTICAST_MAX][6];
+};
+
 struct vf_counters {
     uint64_t tx_packets, tx_bytes, rx_packets,
         rx_bytes; /* on the wire, as the VF counts them, widened to 64 bits */
@@ -57,6 +65,9 @@ struct vf_ops {
     int (*start)(struct vf *vf, const struct dma_page *ring_pages, bool interrupts,
                  struct why *why);
     int (*stop)(struct vf *vf);
+    /* After start; may be called again while the rings run. The VF may deliver more groups than it is told. -1 and a
+     * sentence if the PF's driver refuses. */
+    int (*set_multicast)(struct vf *vf, const struct vf_multicast *wanted, struct why *why);
     bool (*link_up)(struct vf *vf);
     void (*close)(struct vf *vf);
 

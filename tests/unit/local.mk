@@ -60,6 +60,11 @@ tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c tests/si
 tests_unit_test_guest_context_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_guest_context_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_limits
+tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
+tests_unit_test_limits_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_limits_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_headers
 tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
 tests_unit_test_headers_CFLAGS = $(TEST_CFLAGS)

@@ -175,6 +175,49 @@ START_TEST(receive_ring)
 }
 END_TEST
 
+/* 12 bits: the upper nibble of the fifth byte, and the sixth. */
+START_TEST(multicast_message)
+{
+    struct vf_multicast list = {.count = 3,
+                                .addresses = {{0x33, 0x33, 0, 0, 0, 1},
+                                              {0x01, 0x00, 0x5e, 0x7f, 0xab, 0xcd},
+                                              {0x33, 0x33, 0xff, 0x12, 0xf0, 0xff}}};
+    uint32_t words[MBX_WORDS];
+
+    ck_assert_uint_eq(igbvf_hash(list.addresses[0]), 0x010);
+    ck_assert_uint_eq(igbvf_hash(list.addresses[1]), 0xcda);
+    ck_assert_uint_eq(igbvf_hash(list.addresses[2]), 0xfff);
+    memset(words, 0xee, sizeof words);
+    ck_assert_uint_eq(igbvf_multicast_message(&list, words), 16);
+    ck_assert_uint_eq(words[0], 0x00030003);
+    ck_assert_uint_eq(words[1], 0x0cda0010);
+    ck_assert_uint_eq(words[2], 0x00000fff);
+    for (unsigned i = 3; i < MBX_WORDS; i++)
+        ck_assert_uint_eq(words[i], 0);
+    list.count = MBX_HASHES_MAX; /* as many as there is room for */
+    memcpy(list.addresses[29], list.addresses[1], 6);
+    igbvf_multicast_message(&list, words);
+    ck_assert_uint_eq(words[0], 0x001e0003);
+    ck_assert_uint_eq(words[15] >> 16, 0xcda);
+}
+END_TEST
+
+/* A frame of the MTU with a tag and CRC, and room for it. */
+START_TEST(frame_sizes)
+{
+    struct vf sized = {.mtu = 0};
+
+    ck_assert_uint_eq(vf_frame_max(&sized), 1522);
+    ck_assert_uint_eq(vf_rx_buffer(&sized), 2048);
+    sized.mtu = 2026;
+    ck_assert_uint_eq(vf_rx_buffer(&sized), 2048);
+    sized.mtu = 2027;
+    ck_assert_uint_eq(vf_rx_buffer(&sized), 4096);
+    sized.mtu = VF_MTU_MAX;
+    ck_assert_uint_eq(vf_frame_max(&sized), 9022);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("igbvf");
@@ -183,6 +226,8 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_add_test(tcase, multicast_message);
+    tcase_add_test(tcase, frame_sizes);
     tcase_add_test(tcase, plain_frame);
     tcase_add_test(tcase, checksum);
     tcase_add_test(tcase, segmentation);

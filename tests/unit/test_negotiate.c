@@ -47,8 +47,30 @@ START_TEST(config_of_a_stock_vif_line)
     ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
     ck_assert_str_eq(config.pf, "eth0");
     ck_assert_mem_eq(config.mac, "\x00\x16\x3e\x01\x02\x0a", 6);
+    ck_assert_uint_eq(config.mtu, 1500);
+    ck_assert_uint_eq(config.vlan, 0);
+    ck_assert_uint_eq(config.rate.bytes, 0);
+}
+END_TEST
+
+START_TEST(config_of_limits)
+{
+    struct vif_config config;
+
+    fake_store_set(store, BE "/mtu", "9000");
+    fake_store_set(store, BE "/vlan", "4094");
+    fake_store_set(store, BE "/rate", "62500,50000");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_uint_eq(config.mtu, 9000);
+    ck_assert_uint_eq(config.vlan, 4094);
+    ck_assert_uint_eq(config.rate.bytes, 62500);
+    ck_assert_uint_eq(config.rate.interval_us, 50000);
+    fake_store_set(store, BE "/rate", "99999999999,10000000");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_uint_eq(config.rate.bytes, UINT32_MAX);
     fake_store_set(store, BE "/mtu", "1400");
     ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_uint_eq(config.mtu, 1400);
 }
 END_TEST
 
@@ -74,10 +96,25 @@ static const struct {
     {"/frontend-id", "2", "frontend-id is not 1"},
     {"/frontend-id", "0x1", "frontend-id is not 1"},
     {"/handle", "1", "handle is not 0"},
-    {"/mtu", "9000", "MTU of at most 1500"},
-    {"/mtu", "-1", "MTU of at most 1500"},
-    {"/rate", "1000,50000", "does not limit rates"},
-    {"/vlan", "10", "VLAN"},
+    {"/mtu", "9001", "MTU of 68 to 9000"},
+    {"/mtu", "67", "MTU of 68 to 9000"},
+    {"/mtu", "-1", "MTU of 68 to 9000"},
+    {"/mtu", "", "MTU of 68 to 9000"},
+    {"/rate", "1000", "no rate of bytes"},
+    {"/rate", "1000,", "no rate of bytes"},
+    {"/rate", ",50000", "no rate of bytes"},
+    {"/rate", "1000,50000,", "no rate of bytes"},
+    {"/rate", "1000 ,50000", "no rate of bytes"},
+    {"/rate", "0,50000", "no rate of bytes"},
+    {"/rate", "1000,0", "no rate of bytes"},
+    {"/rate", "1000,10000001", "no rate of bytes"},
+    {"/rate", "-1,50000", "no rate of bytes"},
+    {"/rate", "99999999999999999999999,50000", "no rate of bytes"},
+    {"/vlan", "0", "one VLAN, from 1 to 4094"},
+    {"/vlan", "4095", "one VLAN, from 1 to 4094"},
+    {"/vlan", "10p/20", "one VLAN, from 1 to 4094"},
+    {"/vlan", "10/20", "one VLAN, from 1 to 4094"},
+    {"/vlan", "", "one VLAN, from 1 to 4094"},
 };
 
 START_TEST(config_refuses)
@@ -103,6 +140,8 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "0");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "0");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-multicast-control"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-dynamic-multicast-control"), "1");
     ck_assert(!fake_store_has(store, BE "/feature-split-event-channels"));
     ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
     features.gso_tcpv4 = true;
@@ -120,10 +159,16 @@ START_TEST(answer_of_a_stock_netfront)
     ck_assert_uint_eq(plan.rx_ring_ref, 9);
     ck_assert_uint_eq(plan.event_channel, 12);
     ck_assert(plan.rx_notify);
+    ck_assert(plan.sg);
+    ck_assert(!plan.multicast_control);
+    fake_store_set(store, FE "/request-multicast-control", "1");
+    fake_store_set(store, FE "/feature-sg", NULL);
     fake_store_set(store, FE "/multi-queue-num-queues", "1");
     fake_store_set(store, FE "/feature-rx-notify", NULL);
     ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), 0);
     ck_assert(!plan.rx_notify);
+    ck_assert(!plan.sg);
+    ck_assert(plan.multicast_control);
 }
 END_TEST
 
@@ -154,6 +199,8 @@ static const struct {
     {"/request-rx-copy", "0", "does not set request-rx-copy"},
     {"/request-rx-copy", "2", "neither 0 nor 1"},
     {"/feature-rx-notify", "yes", "neither 0 nor 1"},
+    {"/feature-sg", "2", "neither 0 nor 1"},
+    {"/request-multicast-control", "all", "neither 0 nor 1"},
 };
 
 START_TEST(answer_refuses)
@@ -191,6 +238,7 @@ int main(void)
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, config_of_a_stock_vif_line);
+    tcase_add_test(test, config_of_limits);
     tcase_add_loop_test(test, config_refuses, 0, (int)COUNT(bad_config));
     tcase_add_test(test, offer_is_what_the_data_path_carries);
     tcase_add_test(test, answer_of_a_stock_netfront);

@@ -19,6 +19,7 @@ static struct {
     bool bad_setup, wrong_mac;
     unsigned open, resets, quiesced, cleared;
     uint8_t mac[6];
+    uint16_t vlan;
 } fake;
 
 static struct pool *pool;
@@ -52,8 +53,10 @@ static void vf_close(struct vf *vf)
 
 static const struct vf_ops vf_operations = {.reset = vf_reset, .stop = vf_stop, .close = vf_close};
 
-static int set_up(const char *pf, unsigned index, const uint8_t address[6], struct why *reason)
+static int set_up(const char *pf, unsigned index, const uint8_t address[6], uint16_t vlan,
+                  struct why *reason)
 {
+    fake.vlan = vlan;
     if (fake.bad_setup)
         return why_fail(reason, "PF %s refuses VF %u", pf, index);
     memcpy(fake.mac, address, 6);
@@ -108,9 +111,17 @@ static void teardown(void)
     fake_sysfs_close();
 }
 
+static struct pool_lease *take_as(const char *pf, uint16_t vlan, uint16_t mtu, const char *owner)
+{
+    struct pool_wish wish = {.pf = pf, .vlan = vlan, .mtu = mtu};
+
+    memcpy(wish.mac, mac, sizeof mac);
+    return pool_take(pool, &wish, owner, &why);
+}
+
 static struct pool_lease *take(const char *owner)
 {
-    return pool_take(pool, "eth0", mac, owner, &why);
+    return take_as("eth0", 0, 1500, owner);
 }
 
 static enum pool_state state_of(unsigned index)
@@ -125,7 +136,7 @@ static enum pool_state state_of(unsigned index)
 
 static void refused(const char *pf, const char *sentence)
 {
-    ck_assert_ptr_null(pool_take(pool, pf, mac, "9/0", &why));
+    ck_assert_ptr_null(take_as(pf, 0, 1500, "9/0"));
     ck_assert_msg(strstr(why.text, sentence) != NULL, "%s", why.text);
 }
 
@@ -146,6 +157,32 @@ START_TEST(lends_and_takes_back)
     ck_assert_int_eq(state_of(0), POOL_IDLE);
     ck_assert_uint_eq(fake.cleared, 1);
     ck_assert_uint_eq(fake.quiesced, 0);
+}
+END_TEST
+
+START_TEST(vlan_and_mtu)
+{
+    struct pool_lease *lease;
+    struct pool_wish wish = {.pf = "eth0", .vlan = 10, .mtu = 9000};
+
+    memcpy(wish.mac, mac, sizeof mac);
+    fake_sysfs_file("class/net/eth0/mtu", "1500\n");
+    ck_assert_ptr_null(take_as("eth0", 10, 9000, "1/0"));
+    ck_assert_ptr_nonnull(strstr(why.text, "ip link set eth0 mtu 9000"));
+    ck_assert_uint_eq(fake.resets, 0);
+    fake_sysfs_file("class/net/eth0/mtu", "9000\n");
+    lease = take_as("eth0", 10, 9000, "1/0");
+    ck_assert_ptr_nonnull(lease);
+    ck_assert_uint_eq(fake.vlan, 10);
+    ck_assert(pool_fits(lease, &wish));
+    wish.mtu = 1500;
+    ck_assert(pool_fits(lease, &wish));
+    wish.vlan = 0;
+    ck_assert(!pool_fits(lease, &wish));
+    wish.vlan = 10;
+    wish.mac[5]++;
+    ck_assert(!pool_fits(lease, &wish));
+    pool_give_back(pool, lease, false);
 }
 END_TEST
 
@@ -318,6 +355,7 @@ int main(void)
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, lends_and_takes_back);
+    tcase_add_test(test, vlan_and_mtu);
     tcase_add_test(test, each_vif_gets_its_own);
     tcase_add_test(test, says_what_is_wrong_with_the_pf);
     tcase_add_test(test, leaves_the_kernels_vfs_alone);

@@ -14,6 +14,7 @@ static struct tx tx;
 static struct translate translate;
 static struct dma_page header_pages[TX_HEADER_PAGES];
 static struct echo echo;
+static struct mcast mcast;
 static bool notify;
 
 static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
@@ -31,6 +32,8 @@ static void setup(void)
     tx.header_pages = tx.private_pages = header_pages;
     echo = (struct echo){.buffer = vf_rx_buffer(&sim.vf)};
     tx.echo = &echo;
+    mcast_init(&mcast);
+    tx.mcast = &mcast;
     tx.gso = true;
     memcpy(tx.mac, mac, sizeof mac);
     tx_attach(&tx, sim.tx_ring);
@@ -110,6 +113,124 @@ START_TEST(group_frames_are_noted)
     push_simple(3, 56, 0); /* the VF pads it */
     tx_take(&tx);
     ck_assert(echo_possible(&echo, 0, 60));
+}
+END_TEST
+
+static void push_mcast(unsigned id, unsigned type, unsigned number, bool more)
+{
+    netif_extra_info_t extra = {.type = (uint8_t)type,
+                                .flags = more ? XEN_NETIF_EXTRA_FLAG_MORE : 0};
+    const uint8_t address[6] = {0x33, 0x33, 0, 0, (uint8_t)(number >> 8), (uint8_t)number};
+
+    memcpy(extra.u.mcast.addr, address, sizeof address);
+    /* a dummy: neither its reference nor its size mean anything */
+    if (id)
+        sim_push_tx(&sim, 999, 5000, NETTXF_extra_info | NETTXF_more_data, id, 0);
+    sim_push_extra(&sim, &extra);
+}
+
+/* Answered like any request, the extra by RSP_NULL, in ring order; never sent, copied or counted as a frame. */
+START_TEST(multicast_requests)
+{
+    struct vf_multicast list;
+
+    push_simple(1, 300, 0);
+    push_mcast(2, XEN_NETIF_EXTRA_TYPE_MCAST_ADD, 1, false);
+    push_mcast(3, XEN_NETIF_EXTRA_TYPE_MCAST_ADD, 2, true);
+    push_mcast(0, XEN_NETIF_EXTRA_TYPE_MCAST_DEL, 1, false);
+    push_mcast(4, XEN_NETIF_EXTRA_TYPE_MCAST_DEL, 77, false); /* not there: fine */
+    push_simple(5, 300, 0);
+    ck_assert_int_eq(tx_take(&tx), 5);
+    ck_assert_uint_eq(sim_send(&sim, 9), 2);
+    ck_assert_int_eq(tx_complete(&tx, 1, &notify), 9);
+    expect_response(0, 1, NETIF_RSP_OKAY);
+    expect_response(1, 2, NETIF_RSP_OKAY);
+    ck_assert_int_eq(sim_tx_response(&sim, 2)->status, NETIF_RSP_NULL);
+    expect_response(3, 3, NETIF_RSP_OKAY);
+    ck_assert_int_eq(sim_tx_response(&sim, 4)->status, NETIF_RSP_NULL);
+    ck_assert_int_eq(sim_tx_response(&sim, 5)->status, NETIF_RSP_NULL);
+    expect_response(6, 4, NETIF_RSP_OKAY);
+    expect_response(8, 5, NETIF_RSP_OKAY);
+    ck_assert_uint_eq(tx.counters.packets, 2);
+    ck_assert_uint_eq(tx.counters.dropped, 0);
+    mcast_read(&mcast, &list);
+    ck_assert_uint_eq(list.count, 1);
+    ck_assert_uint_eq(list.addresses[0][5], 2);
+}
+END_TEST
+
+START_TEST(multicast_list_full)
+{
+    for (unsigned i = 0; i < VF_MULTICAST_MAX + 1; i++) {
+        push_mcast(i + 1, XEN_NETIF_EXTRA_TYPE_MCAST_ADD, i, false);
+        ck_assert_int_eq(tx_take(&tx), 1);
+        tx_complete(&tx, 1, &notify);
+    }
+    expect_response(2 * (VF_MULTICAST_MAX - 1), VF_MULTICAST_MAX, NETIF_RSP_OKAY);
+    expect_response(2 * VF_MULTICAST_MAX, VF_MULTICAST_MAX + 1, NETIF_RSP_ERROR);
+    ck_assert_ptr_null(tx.fault);
+}
+END_TEST
+
+/* Where it was not offered it is what it was: an extra that nobody asked for. */
+START_TEST(multicast_not_offered)
+{
+    netif_extra_info_t extra = {.type = XEN_NETIF_EXTRA_TYPE_MCAST_ADD};
+
+    tx.mcast = NULL;
+    sim_push_tx(&sim, sim_grant(&sim, true), 0, NETTXF_extra_info, 1, 300);
+    sim_push_extra(&sim, &extra);
+    ck_assert_int_eq(tx_take(&tx), 1);
+    tx_complete(&tx, 1, &notify);
+    expect_response(0, 1, NETIF_RSP_ERROR);
+}
+END_TEST
+
+static const struct {
+    uint8_t tag[4];
+    bool port_vlan, passes;
+} tags[] = {
+    {{0x81, 0x00, 0x00, 0x0a}, false, false}, {{0x81, 0x00, 0x0f, 0xff}, false, false},
+    {{0x81, 0x00, 0x01, 0x00}, false, false}, {{0x81, 0x00, 0xe0, 0x00}, false, true},
+    {{0x81, 0x00, 0xe0, 0x00}, true, false},  {{0x81, 0x00, 0x00, 0x0a}, true, false},
+    {{0x88, 0xa8, 0x00, 0x0a}, true, true}, /* to the VF it is payload of the port's VLAN */
+    {{0x08, 0x00, 0x45, 0x00}, true, true},
+};
+
+START_TEST(vlan_tags)
+{
+    memcpy(sim_bytes(&sim, push_simple(1, 400, 0)) + 12, tags[_i].tag, 4);
+    tx.port_vlan = tags[_i].port_vlan;
+    ck_assert_int_eq(tx_take(&tx), 1);
+    ck_assert_uint_eq(tx.counters.packets, tags[_i].passes);
+    ck_assert_uint_eq(tx.counters.spoofed, !tags[_i].passes);
+}
+END_TEST
+
+/* The VF would pad it, and find a tag. */
+START_TEST(cut_tag)
+{
+    sim_bytes(&sim, push_simple(1, 15, 0))[12] = 0x81;
+    ck_assert_int_eq(tx_take(&tx), 1);
+    ck_assert_uint_eq(tx.counters.spoofed, 1);
+}
+END_TEST
+
+/* What is beyond the limit stays on the ring, where the guest feels it. */
+START_TEST(rate)
+{
+    bucket_set(&tx.bucket, (struct rate){2500, 1000}, 0);
+    for (unsigned i = 0; i < 6; i++)
+        push_simple(i, 1000, 0);
+    ck_assert_int_eq(tx_take(&tx), 3); /* the third overdraws by 500 */
+    ck_assert_int_eq(tx_take(&tx), 0);
+    bucket_refill(&tx.bucket, 200000);
+    ck_assert_int_eq(tx_take(&tx), 0);
+    bucket_refill(&tx.bucket, 500000); /* 1250 earned, 750 left */
+    ck_assert_int_eq(tx_take(&tx), 1);
+    ck_assert_uint_eq(tx.counters.dropped, 0);
+    bucket_set(&tx.bucket, (struct rate){0}, 0);
+    ck_assert_int_eq(tx_take(&tx), 2);
 }
 END_TEST
 
@@ -461,6 +582,12 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, one_frame);
     tcase_add_test(tcase, group_frames_are_noted);
+    tcase_add_test(tcase, multicast_requests);
+    tcase_add_test(tcase, multicast_list_full);
+    tcase_add_test(tcase, multicast_not_offered);
+    tcase_add_loop_test(tcase, vlan_tags, 0, (int)(sizeof tags / sizeof tags[0]));
+    tcase_add_test(tcase, cut_tag);
+    tcase_add_test(tcase, rate);
     tcase_add_test(tcase, jumbo);
     tcase_add_test(tcase, headers_are_private);
     tcase_add_test(tcase, small_frame_needs_no_pin);

@@ -33,6 +33,10 @@ static struct {
     struct session_plan plan; /* the last one */
     char port_name[32];
     uint8_t mac[6];
+    uint16_t vlan;
+    struct rate rate;
+    bool news, control, filter_refused;
+    unsigned filters; /* how often the VF's filter has been set */
 } fake;
 
 static struct store *store;
@@ -85,6 +89,27 @@ void session_count(struct session *session, struct session_counters *counters)
 {
     (void)session;
     *counters = (struct session_counters){.tx_packets = 7};
+}
+
+void session_set_rate(struct session *session, struct rate rate)
+{
+    (void)session;
+    fake.rate = rate;
+}
+
+bool session_multicast_news(const struct session *session)
+{
+    (void)session;
+    return fake.news;
+}
+
+int session_set_multicast(struct session *session, bool control, struct why *why)
+{
+    (void)session;
+    fake.filters++;
+    fake.control = control;
+    fake.news = false;
+    return fake.filter_refused ? why_fail(why, SENTENCE) : 0;
 }
 
 static void port_close(struct port *port)
@@ -145,8 +170,10 @@ static void vf_close(struct vf *vf)
     free(vf);
 }
 
-static int set_up(const char *pf, unsigned index, const uint8_t mac[6], struct why *why)
+static int set_up(const char *pf, unsigned index, const uint8_t mac[6], uint16_t vlan,
+                  struct why *why)
 {
+    fake.vlan = vlan;
     (void)pf;
     (void)index;
     (void)why;
@@ -315,6 +342,102 @@ START_TEST(attaches)
     ck_assert_uint_eq(fake.plan.tx_ring_ref, 8);
     ck_assert_str_eq(fake.plan.name, "vif1.0");
     ck_assert_mem_eq(fake.plan.mac, "\x00\x16\x3e\x01\x02\x03", 6);
+}
+END_TEST
+
+START_TEST(carries_limits)
+{
+    libxl_creates(1, "00:16:3e:01:02:03");
+    fake_sysfs_file("class/net/eth0/mtu", "9000\n");
+    set(BE "/mtu", "9000");
+    set(BE "/vlan", "7");
+    set(BE "/rate", "1000,50000");
+    set(BE "/hotplug-status", "connected");
+    scan();
+    ck_assert_uint_eq(fake.vlan, 7);
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert_uint_eq(fake.plan.mtu, 9000);
+    ck_assert_uint_eq(fake.plan.vlan, 7);
+    ck_assert_uint_eq(fake.plan.rate.bytes, 1000);
+}
+END_TEST
+
+START_TEST(refuses_more_than_the_pf_carries)
+{
+    libxl_creates(1, "00:16:3e:01:02:03");
+    fake_sysfs_file("class/net/eth0/mtu", "1500\n");
+    set(BE "/mtu", "9000");
+    scan();
+    is(BE "/state", "2");
+    is(BE "/netvf/error", "PF eth0 has an MTU of 1500 bytes, the vif wants 9000; raise it: ip link "
+                          "set eth0 mtu 9000");
+}
+END_TEST
+
+/* The limit is the administrator's to change at any time; one that makes no sense changes nothing. */
+START_TEST(follows_the_rate)
+{
+    connected();
+    set(BE "/rate", "1000,50000");
+    ck_assert(!scan());
+    ck_assert_uint_eq(fake.rate.bytes, 1000);
+    ck_assert_uint_eq(fake.rate.interval_us, 50000);
+    set(BE "/rate", "a lot");
+    ck_assert(!scan());
+    ck_assert_uint_eq(fake.rate.bytes, 1000);
+    is(BE "/state", "4");
+    set(BE "/rate", NULL);
+    scan();
+    ck_assert_uint_eq(fake.rate.bytes, 0);
+}
+END_TEST
+
+START_TEST(follows_the_guests_groups)
+{
+    connected();
+    ck_assert(fake_store_watched(store, FE "/request-multicast-control"));
+    fake.news = true; /* a list that nothing is filtered by */
+    ck_assert(!scan());
+    ck_assert_uint_eq(fake.filters, 0);
+    set(FE "/request-multicast-control", "1");
+    scan();
+    ck_assert_uint_eq(fake.filters, 1);
+    ck_assert(fake.control);
+    fake.news = true;
+    scan();
+    ck_assert_uint_eq(fake.filters, 2);
+    scan();
+    ck_assert_uint_eq(fake.filters, 2);
+    set(FE "/request-multicast-control", "perhaps");
+    scan();
+    ck_assert_uint_eq(fake.filters, 2);
+    set(FE "/request-multicast-control", NULL);
+    scan();
+    ck_assert(!fake.control);
+    ck_assert_uint_eq(fake.filters, 3);
+    fake.filter_refused = true;
+    set(FE "/request-multicast-control", "1");
+    scan();
+    is(BE "/state", "4");
+}
+END_TEST
+
+/* Each change is a message to the PF's driver: a guest that makes no end of them is rationed. */
+START_TEST(rations_the_guests_groups)
+{
+    bool pending = false;
+
+    connected();
+    set(FE "/request-multicast-control", "1");
+    for (unsigned i = 0; i < 20; i++) {
+        fake.news = true;
+        pending = scan();
+    }
+    ck_assert(pending);
+    ck_assert_uint_le(fake.filters, 6);
+    ck_assert(fake.news); /* and not forgotten */
 }
 END_TEST
 
@@ -762,6 +885,11 @@ int main(void)
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, attaches);
+    tcase_add_test(test, carries_limits);
+    tcase_add_test(test, refuses_more_than_the_pf_carries);
+    tcase_add_test(test, follows_the_rate);
+    tcase_add_test(test, follows_the_guests_groups);
+    tcase_add_test(test, rations_the_guests_groups);
     tcase_add_test(test, leaves_other_scripts_alone);
     tcase_add_test(test, leaves_what_the_kernel_has);
     tcase_add_test(test, detaches);
