@@ -49,7 +49,8 @@ static bool follow_multicast(struct follow *follow, struct session *session, str
     /* Nonsense counts as no change: the guest may mend it. */
     negotiate_multicast(store, frontend, &control, NULL);
     /* The list is kept while nothing is filtered by it (netif.h), but then it is no news for the VF. */
-    if (control == follow->multicast_control && !(control && session_multicast_news(session)))
+    if (control == follow->multicast_control && !(control && session_multicast_news(session)) &&
+        !follow->failed)
         return false;
     if (!allowance_left(&follow->messages, FOLLOW_MESSAGE_BURST, FOLLOW_MESSAGE_MS, clock_ms()))
         return true;
@@ -62,7 +63,8 @@ static bool follow_multicast(struct follow *follow, struct session *session, str
     if (!follow->failed)
         log_warn("%s: %s", name, why.text);
     follow->failed = true;
-    return false;
+    follow->messages = (struct allowance){0, clock_ms() + FOLLOW_RETRY_MS};
+    return true;
 }
 
 bool follow_keys(struct follow *follow, struct session *session, struct store *store,

@@ -16,7 +16,8 @@ struct store;
 struct follow {
     struct rate rate;
     bool multicast_control;
-    bool bad_rate, failed; /* said already, once for each time that it begins */
+    bool bad_rate; /* said already, once for each time that it begins */
+    bool failed; /* the PF's driver did not take the filter: said likewise, and to be tried again */
     struct allowance messages;
 };
 
@@ -31,5 +32,7 @@ bool follow_keys(struct follow *follow, struct session *session, struct store *s
 
 #define FOLLOW_MESSAGE_BURST 4
 #define FOLLOW_MESSAGE_MS    250
+/* After a message that the PF's driver has refused, or not answered, which takes up to two seconds of everyone's. */
+#define FOLLOW_RETRY_MS 10000
 
 #endif

@@ -132,15 +132,13 @@ static bool validated(const struct rx *rx, unsigned at, unsigned filled)
     return at < filled && rx->received[at].csum_ok;
 }
 
-/* Finds the vif's own frames among the `filled` buffers in the first `count` slots: the source address of each that
- * may be one is copied, by one hypercall for all. */
-static int find_own(struct rx *rx, unsigned count, unsigned filled)
+/* Among the first `count` slots, the frames that may be the vif's own. Returns how many; what it takes to see their
+ * source addresses is in rx->copies then. */
+static unsigned find_candidates(struct rx *rx, unsigned count)
 {
-    uint16_t candidates[RX_BATCH];
-    unsigned copies = 0, next = 0;
+    unsigned found = 0, next = 0;
     bool begins = !rx->frame.inside;
 
-    memset(rx->own, 0, filled * sizeof rx->own[0]);
     for (unsigned i = 0; i < count; i++) {
         const struct rx_slot *slot = &rx->slots[(rx->ring.rsp_prod + i) % RING_SLOTS];
         const struct vf_received *received = &rx->received[next];
@@ -149,26 +147,40 @@ static int find_own(struct rx *rx, unsigned count, unsigned filled)
             continue;
         if (begins && !received->error && received->length >= ETH_HEADER &&
             echo_possible(rx->echo, next, received->length)) {
-            candidates[copies] = (uint16_t)next;
-            rx->copies[copies] = (struct grant_copy){
-                .to = rx->scratch->dma + copies * SCRATCH_PLACE,
-                .to_va = (uint8_t *)rx->scratch->va + copies * SCRATCH_PLACE,
+            rx->candidates[found] = (uint16_t)next;
+            rx->copies[found] = (struct grant_copy){
+                .to = rx->scratch->dma + found * SCRATCH_PLACE,
+                .to_va = (uint8_t *)rx->scratch->va + found * SCRATCH_PLACE,
                 .gref = slot->pin.gref,
                 .offset = SOURCE_OFFSET,
                 .length = MAC_LENGTH,
             };
-            copies++;
+            found++;
         }
         begins = received->last;
         next++;
     }
-    if (copies && rx->translate->ops->fetch(rx->translate, rx->copies, copies) < 0)
-        return -1;
-    for (unsigned i = 0; i < copies; i++)
-        rx->own[candidates[i]] =
-            !rx->copies[i].status &&
-            memcmp((const uint8_t *)rx->scratch->va + i * SCRATCH_PLACE, rx->mac, MAC_LENGTH) == 0;
+    return found;
+}
+
+/* Marks the vif's own frames among the `filled` buffers in the first `count` slots: one fetch, if there may be any.
+ * -1/errno on a host fault. */
+static int mark_own(struct rx *rx, unsigned count, unsigned filled)
+{
+    unsigned candidates = find_candidates(rx, count);
+
+    memset(rx->own, 0, filled * sizeof rx->own[0]);
     echo_seen(rx->echo, filled);
+    if (!candidates)
+        return 0;
+    if (rx->translate->ops->fetch(rx->translate, rx->copies, candidates) < 0)
+        return -1;
+    for (unsigned i = 0; i < candidates; i++) {
+        const uint8_t *source = (const uint8_t *)rx->scratch->va + i * SCRATCH_PLACE;
+
+        rx->own[rx->candidates[i]] =
+            !rx->copies[i].status && memcmp(source, rx->mac, MAC_LENGTH) == 0;
+    }
     return 0;
 }
 
@@ -197,7 +209,7 @@ int rx_complete(struct rx *rx, bool *notify)
 
     if (!count)
         return 0;
-    if (filled && find_own(rx, count, filled) < 0)
+    if (filled && mark_own(rx, count, filled) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
         const struct rx_slot *slot = &rx->slots[(rx->ring.rsp_prod + i) % RING_SLOTS];

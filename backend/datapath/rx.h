@@ -51,8 +51,9 @@ struct rx {
     unsigned posted; /* buffers that the VF has */
     struct grant_pin pins[RX_BATCH];
     struct vf_received received[RX_BATCH];
-    bool own[RX_BATCH]; /* received[] begins a frame of our own */
-    struct grant_copy copies[RX_BATCH];
+    bool own[RX_BATCH];                 /* received[] begins a frame of our own */
+    struct grant_copy copies[RX_BATCH]; /* of the source addresses of what may be one, ... */
+    uint16_t candidates[RX_BATCH];      /* ... and where it is in received[] */
     struct rx_counters counters;
 };
 

@@ -120,8 +120,8 @@ int netlink_vf_clear(const char *pf, unsigned index, struct why *why)
     const struct ifla_vf_mac address = {.vf = index};
     const struct ifla_vf_vlan vlan = {.vf = index};
     const struct attribute attributes[] = {
-        {IFLA_VF_VLAN, sizeof vlan, &vlan, "the port VLAN", true},
         {IFLA_VF_MAC, sizeof address, &address, "the MAC address", false},
+        {IFLA_VF_VLAN, sizeof vlan, &vlan, "the port VLAN", true},
     };
 
     return set_all(pf, index, attributes, sizeof attributes / sizeof attributes[0], why);

@@ -70,6 +70,11 @@ tests_unit_test_headers_SOURCES = tests/unit/test_headers.c
 tests_unit_test_headers_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_headers_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_igbvf_mailbox
+tests_unit_test_igbvf_mailbox_SOURCES = tests/unit/test_igbvf_mailbox.c
+tests_unit_test_igbvf_mailbox_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_igbvf_mailbox_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_igbvf_desc
 tests_unit_test_igbvf_desc_SOURCES = tests/unit/test_igbvf_desc.c
 tests_unit_test_igbvf_desc_CFLAGS = $(TEST_CFLAGS)

@@ -419,8 +419,12 @@ START_TEST(follows_the_guests_groups)
     ck_assert_uint_eq(fake.filters, 3);
     fake.filter_refused = true;
     set(FE "/request-multicast-control", "1");
-    scan();
+    ck_assert(scan());
     is(BE "/state", "4");
+    ck_assert_uint_eq(fake.filters, 4);
+    fake.news = true; /* not at once: a PF that does not answer holds up everyone */
+    ck_assert(scan());
+    ck_assert_uint_eq(fake.filters, 4);
 }
 END_TEST
 
