@@ -56,15 +56,28 @@ static inline struct igbvf_desc desc_data(const struct vf_segment *segment, bool
     return desc;
 }
 
-/* Reads the write-back (7.1.5.2) of a received buffer of `buffer` bytes. `status` is dw2, `length` the low half of
- * dw3. What a device writes is checked like a guest's word: a length beyond the buffer is an error, never a length. */
-static inline struct vf_received desc_received(uint32_t status, uint16_t length, uint32_t buffer)
+/* Has the VF checked all that there is to check, and found it right? The type and the check bits are those of the
+ * whole frame, in its last buffer only. An IPv6 header has no checksum, so no IPCS. */
+static inline bool desc_validated(uint32_t type, uint32_t status)
 {
-    const uint32_t bad = RXD_L4E | RXD_IPE;
+    if (!(status & RXD_EOP) || (status & (RXD_L4E | RXD_IPE | RXD_RXE)))
+        return false;
+    if (!(type & (RXD_TYPE_TCP | RXD_TYPE_UDP)) || (type & RXD_TYPE_L2) ||
+        !(status & (RXD_UDPCS | RXD_L4CS)))
+        return false;
+    return type & RXD_TYPE_IPV4 ? status & RXD_IPCS : type & RXD_TYPE_IPV6;
+}
+
+/* Reads the write-back (7.1.5.2) of a received buffer of `buffer` bytes. `type` is dw0, `status` dw2, `length` the low
+ * half of dw3. What a device writes is checked like a guest's word: a length beyond the buffer is an error, never a
+ * length. */
+static inline struct vf_received desc_received(uint32_t type, uint32_t status, uint16_t length,
+                                               uint32_t buffer)
+{
     struct vf_received received = {
         .length = length,
         .last = status & RXD_EOP,
-        .csum_ok = (status & (RXD_UDPCS | RXD_L4CS)) && !(status & bad),
+        .csum_ok = desc_validated(type, status),
         .error = (status & RXD_RXE) || !length || length > buffer,
     };
 

@@ -83,14 +83,20 @@
 #define VFGORC 0x0f18
 #define VFGOTC 0x0f34
 
-/* Advanced receive descriptor, write-back form (7.1.5.2): dw2 and dw3 */
-#define RXD_DD    0x00000001u
-#define RXD_EOP   0x00000002u
-#define RXD_UDPCS 0x00000010u
-#define RXD_L4CS  0x00000020u
-#define RXD_L4E   0x20000000u
-#define RXD_IPE   0x40000000u
-#define RXD_RXE   0x80000000u
+/* Advanced receive descriptor, write-back form (7.1.5.2): packet type in dw0; status and errors in dw2 */
+#define RXD_TYPE_IPV4 0x00000030u /* without options, with options */
+#define RXD_TYPE_IPV6 0x000000c0u /* without extension headers, with them */
+#define RXD_TYPE_TCP  0x00000100u
+#define RXD_TYPE_UDP  0x00000200u
+#define RXD_TYPE_L2   0x00008000u /* the other type bits are an EtherType filter's number */
+#define RXD_DD        0x00000001u
+#define RXD_EOP       0x00000002u
+#define RXD_UDPCS     0x00000010u
+#define RXD_L4CS      0x00000020u
+#define RXD_IPCS      0x00000040u
+#define RXD_L4E       0x20000000u
+#define RXD_IPE       0x40000000u
+#define RXD_RXE       0x80000000u
 
 /* Advanced transmit descriptors (7.2.2.2 context, 7.2.2.3 data) */
 #define TXD_DTYP_CONTEXT 0x00200000u
@@ -104,11 +110,15 @@
 #define TXD_PAYLEN(n)    ((uint32_t)(n) << 14)
 #define TXD_IXSM         0x00000100u
 #define TXD_TXSM         0x00000200u
-#define TXC_MACLEN(n)    ((uint32_t)(n) << 9)
-#define TXC_IPV4         0x00000400u
-#define TXC_L4T_TCP      0x00000800u
-#define TXC_L4LEN(n)     ((uint32_t)(n) << 8)
-#define TXC_MSS(n)       ((uint32_t)(n) << 16)
+/* MACLEN has 7 bits, yet two tags (22) are in its table only together with the port's external VLAN mode, which is the
+ * PF's to set. IPLEN has 9 bits. */
+#define TXC_MACLEN(n)  ((uint32_t)(n) << 9)
+#define TXC_MACLEN_MAX 18u
+#define TXC_IPLEN_MAX  511u
+#define TXC_IPV4       0x00000400u
+#define TXC_L4T_TCP    0x00000800u
+#define TXC_L4LEN(n)   ((uint32_t)(n) << 8)
+#define TXC_MSS(n)     ((uint32_t)(n) << 16)
 
 /* Any descriptor: 16 bytes, little endian. */
 struct igbvf_desc {

@@ -120,7 +120,8 @@ unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max
         /* DD before length and data. Pairs with the VF's order: data, then write-back. */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         received[done++] =
-            desc_received(status, (uint16_t)le32toh(*(volatile uint32_t *)&desc->dw[3]), buffer);
+            desc_received(le32toh(*(volatile uint32_t *)&desc->dw[0]), status,
+                          (uint16_t)le32toh(*(volatile uint32_t *)&desc->dw[3]), buffer);
         rx->clean = (rx->clean + 1) & RING_MASK;
     }
     return done;

@@ -66,22 +66,69 @@ START_TEST(segmentation)
 }
 END_TEST
 
+/* IPv6 with 48 bytes of extension headers, in a VLAN. */
+START_TEST(segmentation_ipv6)
+{
+    struct vf_segment segment = {0x2000, 138};
+    struct vf_offload tso = {
+        .l4 = VF_L4_TCP, .csum = true, .mss = 1380, .mac_len = 18, .ip_len = 88, .l4_len = 32};
+
+    /* 18 << 9 | 88 = 0x2458; DTYP context | DEXT | TCP; MSS 1380 << 16 | L4LEN 32 << 8 */
+    expect_desc(desc_context(&tso), 0x2458, 0, 0x20200800, 0x05642000);
+    /* TSE; PAYLEN without 18 + 88 + 32 = 138 bytes; TXSM only, for there is no IP checksum */
+    expect_desc(desc_data(&segment, false, 138 + 60000, &tso), 0x2000, 0, 0xa230008a,
+                60000u << 14 | 0x200);
+    /* the largest lengths stay within their fields: 18 << 9 | 511 */
+    tso.ip_len = TXC_IPLEN_MAX;
+    tso.mac_len = TXC_MACLEN_MAX;
+    expect_desc(desc_context(&tso), 0x25ff, 0, 0x20200800, 0x05642000);
+}
+END_TEST
+
 START_TEST(write_back)
 {
-    struct vf_received received = desc_received(RXD_DD | RXD_EOP | RXD_L4CS | 0x40, 1514, 2048);
+    /* type TCP | IPv4; status IPCS 0x40 | L4CS 0x20 | EOP 2 | DD 1 */
+    struct vf_received received = desc_received(0x110, 0x63, 1514, 2048);
 
     ck_assert(received.last && received.csum_ok && !received.error);
     ck_assert_uint_eq(received.length, 1514);
-    received = desc_received(RXD_DD | RXD_EOP | RXD_L4CS | RXD_L4E, 100, 2048);
-    ck_assert(!received.csum_ok && !received.error); /* the guest's stack shall judge */
-    received = desc_received(RXD_DD | RXD_EOP, 100, 2048);
-    ck_assert(!received.csum_ok);
     /* a device that lies about what it wrote */
-    ck_assert(desc_received(RXD_DD | RXD_EOP, 2049, 2048).error);
-    ck_assert(!desc_received(RXD_DD, 4096, 4096).error); /* the first part of a jumbo frame */
-    ck_assert(desc_received(RXD_DD, 4097, 4096).error);
-    ck_assert(desc_received(RXD_DD | RXD_EOP, 0, 2048).error);
-    ck_assert_uint_eq(desc_received(RXD_DD, 0xffff, 2048).length, 0);
+    ck_assert(desc_received(0, RXD_DD | RXD_EOP, 2049, 2048).error);
+    ck_assert(!desc_received(0, RXD_DD, 4096, 4096).error); /* the first part of a jumbo frame */
+    ck_assert(desc_received(0, RXD_DD, 4097, 4096).error);
+    ck_assert(desc_received(0, RXD_DD | RXD_EOP, 0, 2048).error);
+    ck_assert_uint_eq(desc_received(0, RXD_DD, 0xffff, 2048).length, 0);
+}
+END_TEST
+
+/* Validated means all checksums there are, and none wrong; of the rest the guest's stack shall judge. */
+START_TEST(validated)
+{
+    static const struct {
+        uint32_t type, status;
+        bool ok;
+    } cases[] = {
+        {0x110, 0x63, true},        /* TCP, IPv4 */
+        {0x221, 0x73, true},        /* UDP, IPv4 with options, an RSS type besides */
+        {0x140, 0x23, true},        /* TCP, IPv6: no IPCS */
+        {0x280, 0x33, true},        /* UDP, IPv6 with extension headers */
+        {0x110, 0x23, false},       /* IPv4 whose header was not looked at */
+        {0x110, 0x43, false},       /* IPv4 header only */
+        {0x110, 0x61, false},       /* not the frame's last buffer */
+        {0x110, 0x20000063, false}, /* TCP checksum wrong */
+        {0x110, 0x40000063, false}, /* IP checksum wrong */
+        {0x140, 0x20000023, false}, {0x140, 0x80000023, false}, /* a frame with an error */
+        {0x410, 0x63, false},                                   /* SCTP */
+        {0x010, 0x63, false},                                   /* no L4 */
+        {0x100, 0x63, false},                                   /* no IP */
+        {0x8110, 0x63, false},                                  /* an EtherType filter's number */
+        {0, 0x63, false},           {0xffffffff, 0xffffffff, false},
+    };
+
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        ck_assert_msg(desc_received(cases[i].type, cases[i].status, 100, 2048).csum_ok ==
+                          cases[i].ok,
+                      "case %u", i);
 }
 END_TEST
 
@@ -231,7 +278,9 @@ int main(void)
     tcase_add_test(tcase, plain_frame);
     tcase_add_test(tcase, checksum);
     tcase_add_test(tcase, segmentation);
+    tcase_add_test(tcase, segmentation_ipv6);
     tcase_add_test(tcase, write_back);
+    tcase_add_test(tcase, validated);
     tcase_add_test(tcase, send_ring);
     tcase_add_test(tcase, context_reuse);
     tcase_add_test(tcase, receive_ring);
