@@ -204,7 +204,6 @@ static int start(struct daemon *d, struct why *why)
     d->host.store = d->store;
     d->host.pool = d->pool;
     d->host.fault_fd = d->fault;
-    d->host.features.gso_tcpv4 = true;
     d->host.contexts = &context_libxen;
     d->kernel_vifs = kernel_vifs_new(PF_SYSFS, NETVF_RUNDIR, d->store, d->host.own_domid, why);
     if (!d->kernel_vifs)

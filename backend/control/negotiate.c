@@ -160,8 +160,9 @@ int negotiate_config(struct store *store, const char *backend, uint16_t domid, u
 
 int negotiate_offer(struct store *store, const char *backend, const struct features *features)
 {
-    /* A missing feature-no-csum-offload would mean the same; said aloud because stock netfront
-     * leaves IPv4 checksums blank in any case, and the VF finishes them. */
+    const struct vf_offloads *vf = &features->offloads;
+    /* Stock netfront leaves IPv4 checksums blank whatever feature-no-csum-offload says: a VF
+     * that cannot finish them is of no use to it. */
     const struct {
         const char *key;
         bool value;
@@ -169,9 +170,10 @@ int negotiate_offer(struct store *store, const char *backend, const struct featu
         {KEY_BE_FEATURE_RX_COPY, true},
         {KEY_BE_FEATURE_RX_FLIP, false},
         {KEY_BE_FEATURE_SG, true},
-        {KEY_BE_FEATURE_GSO_TCPV4, features->gso_tcpv4},
-        {KEY_BE_FEATURE_NO_CSUM_OFFLOAD, false},
-        {KEY_BE_FEATURE_IPV6_CSUM_OFFLOAD, false},
+        {KEY_BE_FEATURE_GSO_TCPV4, vf->tso_ipv4},
+        {KEY_BE_FEATURE_GSO_TCPV6, vf->tso_ipv6},
+        {KEY_BE_FEATURE_NO_CSUM_OFFLOAD, !vf->csum_ipv4},
+        {KEY_BE_FEATURE_IPV6_CSUM_OFFLOAD, vf->csum_ipv6},
         {KEY_BE_FEATURE_MULTICAST_CONTROL, true},
         {KEY_BE_FEATURE_DYNAMIC_MULTICAST_CONTROL, true},
     };

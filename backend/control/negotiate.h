@@ -8,14 +8,15 @@
 #include <stdint.h>
 
 #include "datapath/bucket.h"
+#include "vf/vf.h"
 
 struct session_plan;
 struct store;
 struct why;
 
-/* What the data path carries; all that is false is not offered. */
+/* What the data path carries on the VF that is to serve the vif; nothing else is offered. */
 struct features {
-    bool gso_tcpv4; /* TCP over IPv4 unsegmented, from the guest */
+    struct vf_offloads offloads; /* what the guest may leave to the VF */
 };
 
 /* What the toolstack has written about a vif. */

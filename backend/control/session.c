@@ -121,7 +121,6 @@ static int attach(struct session *s, struct why *why)
     w->tx.echo = w->rx.echo = &w->echo;
     memcpy(w->tx.mac, w->plan.mac, sizeof w->tx.mac);
     memcpy(w->rx.mac, w->plan.mac, sizeof w->rx.mac);
-    w->tx.gso = w->plan.gso_tcpv4;
     tx_attach(&w->tx, s->tx_page);
     rx_attach(&w->rx, s->rx_page);
     return 0;

@@ -133,6 +133,13 @@ static int write_changes(struct vif *vif, const struct change *changes, unsigned
     return 0;
 }
 
+static int offer_features(const struct vif *vif)
+{
+    const struct features features = {.offloads = vif->lease->vf->ops->offloads};
+
+    return negotiate_offer(vif->host->store, vif->backend, &features);
+}
+
 /* Goes from state `from` to `to`, with `changes` and, if `offer`, the features, all at once and
  * only if the state still is `from`: libxl writes Closing over it when it wants the vif to go,
  * and deletes the directory when it has waited enough, and neither may be undone by us.
@@ -154,8 +161,7 @@ static int publish(struct vif *vif, unsigned from, unsigned to, const struct cha
             errno = ESTALE;
             return -1;
         }
-        if (write_changes(vif, changes, count) < 0 ||
-            (offer && negotiate_offer(store, vif->backend, &vif->host->features) < 0) ||
+        if (write_changes(vif, changes, count) < 0 || (offer && offer_features(vif) < 0) ||
             (to != from && store_printf(store, vif->backend, KEY_BE_STATE, "%u", to) < 0)) {
             store_abort(store);
             return -1;
@@ -315,7 +321,6 @@ static int start(struct vif *vif, unsigned from)
     struct session_plan plan = {
         .port = vif->port,
         .vf = vif->lease->vf,
-        .gso_tcpv4 = vif->host->features.gso_tcpv4,
         .own_domid = vif->host->own_domid,
         .translation = vif->host->translation,
         .contexts = vif->host->contexts,

@@ -20,7 +20,6 @@ struct vif_host {
     struct pool *pool;
     uint16_t own_domid;
     int fault_fd; /* eventfd on which sessions tell that they have stopped by themselves */
-    struct features features;
     enum translation translation;
     const struct context_ops *contexts; /* as in session_plan */
 };

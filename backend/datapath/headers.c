@@ -3,13 +3,25 @@
 
 #include <string.h>
 
-enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_VLAN = 0x8100 };
+enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_VLAN = 0x8100, TYPE_SERVICE_VLAN = 0x88a8 };
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
+/* Extension headers that an L4 header may follow. Not the fragment header: behind it may be any part of a packet. */
+enum { PROTO_HOP_BY_HOP = 0, PROTO_ROUTING = 43, PROTO_DESTINATION = 60 };
 enum { IPV4_MIN = 20, IPV6_LEN = 40, TCP_MIN = 20, UDP_LEN = 8, ICMP_LEN = 8, VLAN_TAG = 4 };
+enum { TCP_CHECKSUM = 16 };
+/* RFC 8200 4.1 gives a packet at most four of these kinds. */
+enum { EXTENSIONS_MAX = 8, EXTENSION_UNIT = 8 };
+enum { VLAN_TAGS_MAX = 2 };
 
 static unsigned be16(const uint8_t *bytes)
 {
     return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+static void put16(uint8_t *bytes, uint32_t value)
+{
+    bytes[0] = (uint8_t)(value >> 8);
+    bytes[1] = (uint8_t)value;
 }
 
 static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol,
@@ -23,12 +35,19 @@ static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol,
         headers->length += ICMP_LEN;
         return;
     }
-    if (protocol == PROTO_UDP && left >= UDP_LEN) {
+    if (protocol == PROTO_UDP) {
+        headers->cut = left < UDP_LEN;
+        if (headers->cut)
+            return;
         headers->l4 = VF_L4_UDP;
         headers->l4_len = UDP_LEN;
-    } else if (protocol == PROTO_TCP && left >= TCP_MIN) {
+    } else if (protocol == PROTO_TCP) {
+        headers->cut = left < TCP_MIN;
+        if (headers->cut)
+            return;
         tcp_len = (l4[12] >> 4) * 4u;
-        if (tcp_len < TCP_MIN || tcp_len > left)
+        headers->cut = tcp_len > left;
+        if (tcp_len < TCP_MIN || headers->cut)
             return;
         headers->l4 = VF_L4_TCP;
         headers->l4_len = (uint8_t)tcp_len;
@@ -56,16 +75,41 @@ static void read_ipv4(const uint8_t *bytes, unsigned count, struct headers *head
     read_l4(bytes, count, ip[9], headers);
 }
 
-/* No extension headers: a frame with them is sent as it is, but nothing in it can be finished by the VF. */
+/* Goes over the extension headers at headers->length. Returns what comes after them, -1 if that is not to be had. */
+static int skip_extensions(const uint8_t *bytes, unsigned count, unsigned next,
+                           struct headers *headers)
+{
+    for (unsigned n = 0;
+         next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING || next == PROTO_DESTINATION; n++) {
+        const uint8_t *extension = bytes + headers->length;
+        unsigned left = count - headers->length;
+        unsigned length;
+
+        if (n == EXTENSIONS_MAX)
+            return -1;
+        length = left < EXTENSION_UNIT ? EXTENSION_UNIT : (extension[1] + 1u) * EXTENSION_UNIT;
+        headers->cut = length > left;
+        if (headers->cut)
+            return -1;
+        next = extension[0];
+        headers->ip_len = (uint16_t)(headers->ip_len + length);
+        headers->length = (uint16_t)(headers->length + length);
+    }
+    return (int)next;
+}
+
 static void read_ipv6(const uint8_t *bytes, unsigned count, struct headers *headers)
 {
     const uint8_t *ip = bytes + headers->mac_len;
+    int protocol;
 
     if (count - headers->mac_len < IPV6_LEN || ip[0] >> 4 != 6)
         return;
     headers->ip_len = IPV6_LEN;
     headers->length = (uint16_t)(headers->length + IPV6_LEN);
-    read_l4(bytes, count, ip[6], headers);
+    protocol = skip_extensions(bytes, count, ip[6], headers);
+    if (protocol >= 0)
+        read_l4(bytes, count, (unsigned)protocol, headers);
 }
 
 void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
@@ -74,10 +118,12 @@ void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
 
     memset(headers, 0, sizeof *headers);
     headers->mac_len = ETH_HEADER;
-    if (type == TYPE_VLAN && count >= ETH_HEADER + VLAN_TAG) {
+    for (unsigned tags = 0; tags < VLAN_TAGS_MAX; tags++) {
+        if ((type != TYPE_VLAN && type != TYPE_SERVICE_VLAN) || count - headers->mac_len < VLAN_TAG)
+            break;
         headers->vlan = true;
+        type = be16(bytes + headers->mac_len + 2);
         headers->mac_len += VLAN_TAG;
-        type = be16(bytes + 16);
     }
     headers->length = headers->mac_len;
     if (type == TYPE_IPV4)
@@ -86,18 +132,46 @@ void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
         read_ipv6(bytes, count, headers);
 }
 
-void headers_prepare_tso(uint8_t *bytes, const struct headers *headers)
+bool headers_plain(const struct headers *headers)
 {
-    uint8_t *ip = bytes + headers->mac_len;
-    uint8_t *tcp = ip + headers->ip_len;
-    uint32_t sum = PROTO_TCP;
+    return headers->ip_len == (headers->ipv4 ? IPV4_MIN : IPV6_LEN);
+}
 
-    memset(ip + 2, 0, 2);                 /* total length */
-    memset(ip + 10, 0, 2);                /* header checksum */
-    for (unsigned i = 12; i < 20; i += 2) /* source and destination */
-        sum += be16(ip + i);
+/* Adds 16-bit words to a sum, a last odd byte as if a 0 followed (RFC 1071). It has room for 128 KiB. */
+static uint32_t add_words(uint32_t sum, const uint8_t *bytes, uint32_t length)
+{
+    for (; length >= 2; bytes += 2, length -= 2)
+        sum += be16(bytes);
+    return length ? sum + ((uint32_t)bytes[0] << 8) : sum;
+}
+
+static uint32_t fold(uint32_t sum)
+{
     while (sum >> 16)
         sum = (sum & 0xffff) + (sum >> 16);
-    tcp[16] = (uint8_t)(sum >> 8);
-    tcp[17] = (uint8_t)sum;
+    return sum;
+}
+
+void headers_prepare_tso(uint8_t *bytes, const struct headers *headers, uint32_t total)
+{
+    uint8_t *ip = bytes + headers->mac_len;
+    uint8_t *checksum = ip + headers->ip_len + TCP_CHECKSUM;
+    uint32_t length = total - headers->mac_len - headers->ip_len;
+    uint32_t sum;
+
+    /* The guest's own sum, less the length, where only the guest knows the addresses. Else afresh: a frontend that does
+     * not call a GSO frame's checksum blank has something else there (as checksum_setup() of Linux' netback). */
+    if (!headers_plain(headers))
+        sum = be16(checksum) + (~length & 0xffff);
+    else if (headers->ipv4)
+        sum = add_words(PROTO_TCP, ip + 12, 8);
+    else
+        sum = add_words(PROTO_TCP, ip + 8, 32);
+    put16(checksum, fold(sum));
+    if (headers->ipv4) {
+        put16(ip + 2, 0);  /* total length */
+        put16(ip + 10, 0); /* header checksum */
+    } else {
+        put16(ip + 4, 0); /* payload length */
+    }
 }

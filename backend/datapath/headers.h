@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the first bytes of a frame are, and the edits that a VF needs in them before it can finish the frame. */
+/* What the first bytes of a frame are, and the edits that they need before a VF can finish the frame. */
 #ifndef NETVF_DATAPATH_HEADERS_H
 #define NETVF_DATAPATH_HEADERS_H
 
@@ -9,26 +9,33 @@
 #include "vf/vf.h"
 
 #define ETH_HEADER 14u
-/* Bytes of a frame that are looked at: the longest headers there are over IPv4 (14 + VLAN tag 4 + 60 + 60), rounded
- * up. */
-#define HEADER_COPY 144u
+/* Bytes of each frame that are looked at. A VF segments only what has all of its headers in here: 14 Ethernet, 4 VLAN
+ * tag, 60 IPv4 (or 40 IPv6), 60 TCP at the longest. IPv6 gets 74 bytes more for extension headers below the longest
+ * TCP header, which is both of Mobile IPv6's (24 + 24) or a segment routing header of four hops (8 + 64). */
+#define HEADER_COPY 192u
 
 struct headers {
     uint16_t length; /* all of the headers that were understood; the payload begins there */
-    uint16_t ip_len; /* 0: not IP */
+    uint16_t ip_len; /* with options or extension headers; 0: not IP */
     uint8_t mac_len;
     uint8_t l4_len; /* 0: not TCP or UDP, or a fragment */
     enum vf_l4 l4;
     bool ipv4;
     bool vlan;
+    bool cut; /* they go on beyond the bytes that were there */
 };
 
 /* Reads `count` bytes at `bytes` (private memory, at least ETH_HEADER). Never fails: what is not understood counts as
  * payload. */
 void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers);
 
-/* Prepares TCP/IPv4 headers for segmentation by the VF (82576 datasheet 7.2.4.3): total length and header checksum 0,
- * TCP checksum = sum over the pseudo-header without the length. */
-void headers_prepare_tso(uint8_t *bytes, const struct headers *headers);
+/* Is the IP header without options or extension headers? Else there may be a route or a home address in them, and the
+ * pseudo-header of the L4 checksum is over other addresses than the IP header has (RFC 8200 8.1, RFC 6275 11.3.1). */
+bool headers_plain(const struct headers *headers);
+
+/* Prepares the TCP headers of a frame of `total` bytes for segmentation by the VF (82576 datasheet 7.2.4.3): IPv4
+ * total length and header checksum, or IPv6 payload length, 0; TCP checksum = sum over the pseudo-header without the
+ * length. Where the headers are not plain, the checksum field must hold the guest's pseudo-header sum. */
+void headers_prepare_tso(uint8_t *bytes, const struct headers *headers, uint32_t total);
 
 #endif

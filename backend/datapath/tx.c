@@ -124,6 +124,31 @@ static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
     return tx->port_vlan || work->copied < ETH_HEADER + 2 || (tag[2] & 0x0f) || tag[3];
 }
 
+/* Are the headers within the lengths for which the VF offloads anything? */
+static bool within_vf(const struct tx *tx, const struct headers *headers)
+{
+    const struct vf_offloads *can = &tx->vf->ops->offloads;
+
+    return headers->mac_len <= can->mac_len_max && headers->ip_len <= can->ip_len_max;
+}
+
+static bool can_segment(const struct tx *tx, const struct tx_work *work, uint32_t limit)
+{
+    const struct headers *headers = &work->headers;
+
+    return headers->l4 == VF_L4_TCP && headers->ipv4 == !work->gso_ipv6 && within_vf(tx, headers) &&
+           (headers_plain(headers) || work->blank) && work->mss >= TX_MSS_MIN &&
+           work->mss + (uint32_t)headers->length <= limit && work->total > headers->length;
+}
+
+static bool vf_can_sum(const struct tx *tx, const struct headers *headers)
+{
+    const struct vf_offloads *can = &tx->vf->ops->offloads;
+
+    return headers->l4 != VF_L4_NONE && within_vf(tx, headers) &&
+           (headers->ipv4 ? can->csum_ipv4 : can->csum_ipv6);
+}
+
 /* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
 static bool refuse(struct tx *tx, struct tx_work *work)
 {
@@ -138,9 +163,10 @@ static bool refuse(struct tx *tx, struct tx_work *work)
     /* On the wire, without CRC. */
     limit = vf_mtu(tx->vf) + headers->mac_len;
     if (work->mss)
-        return headers->l4 != VF_L4_TCP || !headers->ipv4 || work->mss < TX_MSS_MIN ||
-               work->mss + (uint32_t)headers->length > limit || work->total <= headers->length;
-    return work->total > limit || (work->blank && headers->l4 == VF_L4_NONE);
+        return !can_segment(tx, work, limit);
+    if (work->total > limit)
+        return true;
+    return work->blank && !vf_can_sum(tx, headers);
 }
 
 static void look_at_headers(struct tx *tx, unsigned count)
@@ -152,7 +178,7 @@ static void look_at_headers(struct tx *tx, unsigned count)
         if (work->drop)
             continue;
         if (work->mss)
-            headers_prepare_tso(work->private, &work->headers);
+            headers_prepare_tso(work->private, &work->headers, work->total);
         if (work->total > HEADER_COPY) {
             work->sent_from_copy = work->headers.length;
             continue;

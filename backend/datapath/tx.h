@@ -62,7 +62,8 @@ struct tx_work {
     uint16_t first_copy, copies;  /* in tx->copies */
     uint32_t total;
     uint16_t mss;
-    bool blank; /* checksum left to us */
+    bool gso_ipv6; /* with mss: said to be TCP over IPv6, else over IPv4 */
+    bool blank;    /* checksum left to us */
     bool drop;
     bool request;    /* no frame, but a request about the multicast list, carried out already ... */
     bool accepted;   /* ... with this outcome */
@@ -84,7 +85,6 @@ struct tx {
     uint8_t mac[6];
     bool port_vlan;       /* the VF adds and removes a VLAN tag of the administrator's */
     struct bucket bucket; /* what the guest may send; refilled by the worker */
-    bool gso;             /* feature-gso-tcpv4 was offered */
     const char *fault;    /* how the guest broke the protocol: nothing more is taken from it */
 
     struct tx_slot slots[RING_SLOTS];

@@ -39,6 +39,15 @@ static bool is_mcast(const netif_extra_info_t *extra)
            extra->type == XEN_NETIF_EXTRA_TYPE_MCAST_DEL;
 }
 
+/* What a VF can segment was offered, and nothing else (control/negotiate.c). */
+static bool gso_offered(const struct tx *tx, unsigned type)
+{
+    const struct vf_offloads *can = &tx->vf->ops->offloads;
+
+    return (type == XEN_NETIF_GSO_TYPE_TCPV4 && can->tso_ipv4) ||
+           (type == XEN_NETIF_GSO_TYPE_TCPV6 && can->tso_ipv6);
+}
+
 /* Extras follow the first slot. Returns how many there are. */
 static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
 {
@@ -58,13 +67,14 @@ static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
             amend_mcast(tx, &raw.extra, work);
             continue;
         }
-        if (raw.extra.type != XEN_NETIF_EXTRA_TYPE_GSO || !tx->gso) {
+        if (raw.extra.type != XEN_NETIF_EXTRA_TYPE_GSO) {
             work->drop = true; /* nothing that was offered */
             continue;
         }
-        if (raw.extra.u.gso.type != XEN_NETIF_GSO_TYPE_TCPV4 || !raw.extra.u.gso.size)
+        if (!gso_offered(tx, raw.extra.u.gso.type) || !raw.extra.u.gso.size)
             return fault(tx, "a GSO slot on the tx ring is of a type or size that was not offered");
         work->mss = raw.extra.u.gso.size;
+        work->gso_ipv6 = raw.extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV6;
     } while (raw.extra.flags & XEN_NETIF_EXTRA_FLAG_MORE);
     return (int)count;
 }

@@ -184,6 +184,15 @@ static void igbvf_close(struct vf *vf)
 
 static const struct vf_ops igbvf_ops = {
     .family = "igbvf",
+    .offloads =
+        {
+            .csum_ipv4 = true,
+            .csum_ipv6 = true,
+            .tso_ipv4 = true,
+            .tso_ipv6 = true,
+            .mac_len_max = TXC_MACLEN_MAX,
+            .ip_len_max = TXC_IPLEN_MAX,
+        },
     .reset = igbvf_reset,
     .start = igbvf_start,
     .stop = igbvf_stop,

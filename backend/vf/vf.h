@@ -27,6 +27,15 @@ struct vf_offload {
     uint8_t l4_len;  /* TCP or UDP header */
 };
 
+/* What a VF can finish in frames that leave. What it cannot is not offered to guests, apart from IPv4 checksums, which
+ * they leave blank in any case. */
+struct vf_offloads {
+    bool csum_ipv4, csum_ipv6; /* checksums of TCP and UDP */
+    bool tso_ipv4, tso_ipv6;   /* segmentation of TCP */
+    uint8_t mac_len_max;       /* longest headers with which it does so, as in struct vf_offload */
+    uint16_t ip_len_max;
+};
+
 struct vf_segment {
     uint64_t dma;
     uint32_t length; /* 1..4096 */
@@ -35,9 +44,10 @@ struct vf_segment {
 /* One received buffer, in the order the buffers were posted. */
 struct vf_received {
     uint16_t length;
-    bool last;    /* last buffer of its frame (EOP) */
-    bool csum_ok; /* the VF has validated IP and L4 checksums */
-    bool error;   /* the device marked the frame bad, or wrote back nonsense */
+    bool last; /* last buffer of its frame (EOP) */
+    bool
+        csum_ok; /* the VF has validated the checksums of TCP or UDP and, in IPv4, of IP; only with `last` */
+    bool error; /* the device marked the frame bad, or wrote back nonsense */
 };
 
 /* Groups whose frames the VF is to receive. Broadcast always comes. */
@@ -58,6 +68,7 @@ struct vf;
 
 struct vf_ops {
     const char *family;
+    struct vf_offloads offloads;
     /* Control. reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`. start: rings and
      * registers, queues enabled; needs VF_RING_PAGES dma pages. stop: returns 0 when the VF is proven quiet (queues
      * off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be released. */

@@ -216,6 +216,7 @@ static unsigned sim_rx_reap(struct vf *vf, struct vf_received *received, unsigne
 
 static const struct vf_ops sim_vf_ops = {
     .family = "sim",
+    .offloads = {true, true, true, true, .mac_len_max = 18, .ip_len_max = 511},
     .tx_room = sim_tx_room,
     .tx_post = sim_tx_post,
     .tx_doorbell = sim_tx_doorbell,
@@ -229,7 +230,8 @@ void sim_open(struct sim *sim)
 {
     memset(sim, 0, sizeof *sim);
     sim->port.ops = &sim_port_ops;
-    sim->vf.ops = &sim_vf_ops;
+    sim->vf_ops = sim_vf_ops;
+    sim->vf.ops = &sim->vf_ops;
     sim->tx_ring = (void *)new_page(sim)->bytes;
     sim->rx_ring = (void *)new_page(sim)->bytes;
 }

@@ -36,6 +36,7 @@ struct sim_tx_frame {
 struct sim {
     struct port port;
     struct vf vf;
+    struct vf_ops vf_ops;             /* a test may take offloads from the VF */
     struct sim_page pages[SIM_PAGES]; /* index = gref for the guest's, and part of the address */
     unsigned next_page;
     unsigned calls, fail_call; /* the fail_call-th call into the port fails as a whole; 0: none */

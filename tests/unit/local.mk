@@ -50,6 +50,11 @@ tests_unit_test_tx_SOURCES = tests/unit/test_tx.c tests/sim/sim.c tests/sim/sim.
 tests_unit_test_tx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_tx_offload
+tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_tx_offload_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_tx_offload_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_rx
 tests_unit_test_rx_SOURCES = tests/unit/test_rx.c tests/sim/sim.c tests/sim/sim.h
 tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)

@@ -70,6 +70,145 @@ START_TEST(fragment_has_no_l4)
 }
 END_TEST
 
+/* An IPv6 header at `at`, fd77::2 to fd77::1. */
+static void put_ipv6(unsigned at, unsigned payload, unsigned next)
+{
+    bytes[at] = 0x60;
+    put16(at + 4, payload);
+    bytes[at + 6] = (uint8_t)next;
+    put16(at + 8, 0xfd77);
+    bytes[at + 23] = 2;
+    put16(at + 24, 0xfd77);
+    bytes[at + 39] = 1;
+}
+
+/* A TCP header of 20 bytes, checksum field as given. */
+static void put_tcp(unsigned at, unsigned checksum)
+{
+    put16(at, 0x1234);
+    put16(at + 2, 0x1451);
+    bytes[at + 7] = 1;
+    bytes[at + 11] = 2;
+    put16(at + 12, 0x5010);
+    put16(at + 14, 0xffff);
+    put16(at + 16, checksum);
+}
+
+/* Hop-by-hop options, a routing header and destination options, then TCP. */
+START_TEST(extension_headers)
+{
+    put16(12, 0x86dd);
+    put_ipv6(14, 68, 0);
+    bytes[54] = 43;                /* hop-by-hop: 8 bytes */
+    bytes[62] = 60, bytes[63] = 2; /* routing: 24 */
+    bytes[86] = 6, bytes[87] = 1;  /* destination: 16 */
+    put_tcp(102, 0);
+    headers_read(bytes, 122, &headers);
+    ck_assert_int_eq(headers.l4, VF_L4_TCP);
+    ck_assert_uint_eq(headers.ip_len, 40 + 8 + 24 + 16);
+    ck_assert_uint_eq(headers.l4_len, 20);
+    ck_assert_uint_eq(headers.length, 122);
+    ck_assert(!headers_plain(&headers) && !headers.cut);
+    for (unsigned count = 55; count < 122; count++) { /* wherever it ends */
+        headers_read(bytes, count, &headers);
+        ck_assert_int_eq(headers.l4, VF_L4_NONE);
+        ck_assert(headers.cut);
+        ck_assert_uint_le(headers.length, count);
+    }
+}
+END_TEST
+
+/* What hides L4, and is not to be had with more bytes either. */
+START_TEST(no_l4_behind)
+{
+    static const uint8_t next[] = {44 /* fragment */, 50 /* ESP */,   51 /* AH */,
+                                   59 /* none */,     132 /* SCTP */, 4 /* IPv4 */};
+
+    put16(12, 0x86dd);
+    put_ipv6(14, 100, 0);
+    bytes[54] = next[_i];
+    bytes[62] = 6;
+    headers_read(bytes, sizeof bytes, &headers);
+    ck_assert_int_eq(headers.l4, VF_L4_NONE);
+    ck_assert_uint_eq(headers.length, 62);
+    ck_assert(!headers.cut);
+}
+END_TEST
+
+/* A chain that does not end, and one header that says it is 2048 bytes long. */
+START_TEST(extension_limits)
+{
+    put16(12, 0x86dd);
+    put_ipv6(14, 100, 60);
+    for (unsigned i = 0; i < 8; i++)
+        bytes[54 + 8 * i] = 60;
+    headers_read(bytes, sizeof bytes, &headers);
+    ck_assert_uint_eq(headers.ip_len, 40 + 64);
+    ck_assert(headers.l4 == VF_L4_NONE && !headers.cut);
+    bytes[54 + 8 * 7] = 17; /* eight are enough, though */
+    headers_read(bytes, sizeof bytes, &headers);
+    ck_assert_int_eq(headers.l4, VF_L4_UDP);
+    bytes[55] = 255;
+    headers_read(bytes, sizeof bytes, &headers);
+    ck_assert_uint_eq(headers.length, 54);
+    ck_assert(headers.l4 == VF_L4_NONE && headers.cut);
+}
+END_TEST
+
+START_TEST(two_tags)
+{
+    put16(12, 0x88a8);
+    put16(16, 0x8100);
+    put16(20, 0x86dd);
+    put_ipv6(22, 20, 6);
+    put_tcp(62, 0);
+    headers_read(bytes, 82, &headers);
+    ck_assert(headers.vlan);
+    ck_assert_uint_eq(headers.mac_len, 22);
+    ck_assert_uint_eq(headers.length, 82);
+    ck_assert_int_eq(headers.l4, VF_L4_TCP);
+    put16(20, 0x8100); /* a third */
+    headers_read(bytes, 82, &headers);
+    ck_assert_uint_eq(headers.length, 22);
+    ck_assert_uint_eq(headers.ip_len, 0);
+    headers_read(bytes, 19, &headers); /* the second is cut off */
+    ck_assert_uint_eq(headers.length, 18);
+}
+END_TEST
+
+START_TEST(tso_ipv6)
+{
+    put16(12, 0x86dd);
+    put_ipv6(14, 20 + 3000, 6);
+    put_tcp(54, 0x7788);
+    headers_read(bytes, 74, &headers);
+    headers_prepare_tso(bytes, &headers, 74 + 3000);
+    ck_assert_uint_eq(bytes[18] | bytes[19], 0);
+    /* 0xfd77 + 2 + 0xfd77 + 1 + 6 = 0x1faf7; folded 0xfaf8 */
+    ck_assert_uint_eq(bytes[70] << 8 | bytes[71], 0xfaf8);
+}
+END_TEST
+
+/* Behind a routing header only the guest knows the destination: its sum, less the length of 1020 = 0x3fc. */
+START_TEST(tso_routed)
+{
+    static const unsigned sums[][2] = {
+        {0x1400, 0x1004}, /* 0x1400 + 0xfc03 = 0x11003 */
+        {0x0100, 0xfd03}, /* borrows: 0x0100 + 0xfc03 */
+        {0x03fc, 0xffff}, /* a zero, the other way to write it */
+    };
+
+    put16(12, 0x86dd);
+    put_ipv6(14, 24 + 1020, 43);
+    bytes[54] = 6, bytes[55] = 2;
+    put_tcp(78, sums[_i][0]);
+    headers_read(bytes, 98, &headers);
+    headers_prepare_tso(bytes, &headers, 14 + 40 + 24 + 1020);
+    ck_assert_uint_eq(bytes[94] << 8 | bytes[95], sums[_i][1]);
+    ck_assert_uint_eq(bytes[18] | bytes[19], 0);
+}
+END_TEST
+
 /* Lengths that lie: shorter than their minimum, longer than the frame. */
 START_TEST(lies)
 {
@@ -106,9 +245,19 @@ START_TEST(noise)
         exact[13] = (uint8_t)(round % 3 == 0 ? 0x00 : round % 3 == 1 ? 0xdd : 0x00);
         if (count > 14 && round & 8)
             exact[14] = (uint8_t)((exact[14] & 15) | (round % 3 ? 0x60 : 0x40));
+        if (count > 62 && round & 16) { /* extension headers that are not too long */
+            exact[20] = (uint8_t)(round & 32 ? 0 : 43);
+            exact[54] = (uint8_t)(round & 64 ? 60 : 6);
+            exact[55] &= 3;
+        }
         headers_read(exact, count, &headers);
         ck_assert_uint_le(headers.length, count);
         ck_assert_uint_ge(headers.length, 14);
+        if (headers.l4 != VF_L4_NONE) {
+            ck_assert_uint_eq(headers.length, headers.mac_len + headers.ip_len + headers.l4_len);
+            if (headers.l4 == VF_L4_TCP)
+                headers_prepare_tso(exact, &headers, count);
+        }
         free(exact);
     }
 }
@@ -126,6 +275,12 @@ int main(void)
     tcase_add_test(tcase, tcp_with_options_and_vlan);
     tcase_add_test(tcase, udp6);
     tcase_add_loop_test(tcase, fragment_has_no_l4, 0, 2);
+    tcase_add_test(tcase, extension_headers);
+    tcase_add_loop_test(tcase, no_l4_behind, 0, 6);
+    tcase_add_test(tcase, extension_limits);
+    tcase_add_test(tcase, two_tags);
+    tcase_add_test(tcase, tso_ipv6);
+    tcase_add_loop_test(tcase, tso_routed, 0, 3);
     tcase_add_loop_test(tcase, lies, 0, 8);
     tcase_add_test(tcase, noise);
     suite_add_tcase(suite, tcase);

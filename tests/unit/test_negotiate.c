@@ -129,24 +129,35 @@ START_TEST(config_refuses)
 }
 END_TEST
 
+/* A VF that can do nothing, then one for each thing that a VF may be able to do. */
 START_TEST(offer_is_what_the_data_path_carries)
 {
-    struct features features = {.gso_tcpv4 = false};
+    struct features features = {0};
 
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
     ck_assert_str_eq(fake_store_get(store, BE "/feature-rx-copy"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-rx-flip"), "0");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-sg"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "0");
-    ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv6"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "0");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-multicast-control"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-dynamic-multicast-control"), "1");
     ck_assert(!fake_store_has(store, BE "/feature-split-event-channels"));
     ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
-    features.gso_tcpv4 = true;
+    features.offloads = (struct vf_offloads){.csum_ipv4 = true, .tso_ipv4 = true};
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv6"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "0");
+    features.offloads = (struct vf_offloads){.csum_ipv6 = true, .tso_ipv6 = true};
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv6"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "1");
 }
 END_TEST
 

@@ -34,7 +34,6 @@ static void setup(void)
     tx.echo = &echo;
     mcast_init(&mcast);
     tx.mcast = &mcast;
-    tx.gso = true;
     memcpy(tx.mac, mac, sizeof mac);
     tx_attach(&tx, sim.tx_ring);
 }
@@ -487,7 +486,12 @@ START_TEST(guest_faults)
         sim_push_tx(&sim, gref, 0, NETTXF_extra_info, 0, 1000);
         push_gso(0, XEN_NETIF_GSO_TYPE_TCPV4);
         break;
-    case 9: /* GSO of a type that was not offered */
+    case 9: /* GSO of a type that does not exist */
+        sim_push_tx(&sim, gref, 0, NETTXF_extra_info, 0, 1000);
+        push_gso(1000, 3);
+        break;
+    case 10: /* GSO of a type that was not offered */
+        sim.vf_ops.offloads.tso_ipv6 = false;
         sim_push_tx(&sim, gref, 0, NETTXF_extra_info, 0, 1000);
         push_gso(1000, XEN_NETIF_GSO_TYPE_TCPV6);
         break;
@@ -597,7 +601,7 @@ int main(void)
     tcase_add_test(tcase, gso);
     tcase_add_test(tcase, refused_frames);
     tcase_add_test(tcase, slot_limits);
-    tcase_add_loop_test(tcase, guest_faults, 0, 10);
+    tcase_add_loop_test(tcase, guest_faults, 0, 11);
     tcase_add_test(tcase, slow_vf);
     tcase_add_test(tcase, notification);
     tcase_add_test(tcase, failing_calls);

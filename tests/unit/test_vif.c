@@ -192,7 +192,12 @@ static int clear(const char *pf, unsigned index, struct why *why)
 static struct vf *open_vf(const char *pci, struct why *why)
 {
     static const struct vf_ops operations = {
-        .reset = vf_reset, .stop = vf_stop, .link_up = vf_link_up, .close = vf_close};
+        .offloads = {.csum_ipv4 = true, .tso_ipv6 = true},
+        .reset = vf_reset,
+        .stop = vf_stop,
+        .link_up = vf_link_up,
+        .close = vf_close,
+    };
     struct vf *vf = calloc(1, sizeof *vf);
 
     (void)why;
@@ -329,6 +334,11 @@ START_TEST(attaches)
     is(BE "/netvf/state", "bound");
     is(BE "/netvf/vf", "0000:01:10.0");
     is(BE "/feature-rx-copy", "1");
+    /* what this VF can do, and no more */
+    is(BE "/feature-gso-tcpv4", "0");
+    is(BE "/feature-gso-tcpv6", "1");
+    is(BE "/feature-no-csum-offload", "0");
+    is(BE "/feature-ipv6-csum-offload", "0");
     ck_assert(!fake_store_has(store, BE "/netvf/error"));
     ck_assert(fake_store_watched(store, FE "/state"));
     ck_assert_str_eq(fake.port_name, "1-0");
