@@ -30,6 +30,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/datapath/rx.c backend/datapath/rx.h \
 	backend/common/shm.h \
 	backend/datapath/tx.c backend/datapath/tx.h \
+	backend/datapath/tx_bounce.c backend/datapath/tx_bounce.h \
 	backend/datapath/tx_slots.c backend/datapath/tx_slots.h \
 	backend/translate/frame_cache.c backend/translate/frame_cache.h \
 	backend/translate/grant_map.c backend/translate/guest_context.c \

@@ -161,8 +161,8 @@ int negotiate_config(struct store *store, const char *backend, uint16_t domid, u
 int negotiate_offer(struct store *store, const char *backend, const struct features *features)
 {
     const struct vf_offloads *vf = &features->offloads;
-    /* Stock netfront leaves IPv4 checksums blank whatever feature-no-csum-offload says: a VF
-     * that cannot finish them is of no use to it. */
+    /* Stock netfront leaves IPv4 checksums blank whatever feature-no-csum-offload says: those that
+     * a VF does not finish, the data path does, a few at a time. */
     const struct {
         const char *key;
         bool value;

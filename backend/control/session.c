@@ -14,8 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* What the VF reaches besides the guest's buffers: descriptor rings, then header copies. */
-#define VF_PAGES (VF_RING_PAGES + TX_HEADER_PAGES)
+/* What the VF reaches besides the guest's buffers: descriptor rings, then copies of what is sent. */
+#define VF_PAGES (VF_RING_PAGES + TX_PAGES)
 /* Behind these, and never the VF's: where the receiving side looks at headers. */
 #define SCRATCH_PAGES 1u
 
@@ -67,12 +67,12 @@ static int choose_context(struct session *s, struct why *why)
     return -1;
 }
 
-/* In a guest's context the VF reaches nothing of dom0's; dom0's pages are then the private copies of headers, into
+/* In a guest's context the VF reaches nothing of dom0's; dom0's pages are then the private copies, into
  * which the hypervisor copies and which the guest cannot change any more. */
 static int provide_pages(struct session *s, struct why *why)
 {
     struct port *port = s->worker.plan.port;
-    unsigned count = (s->context ? TX_HEADER_PAGES : VF_PAGES) + SCRATCH_PAGES;
+    unsigned count = (s->context ? TX_PAGES : VF_PAGES) + SCRATCH_PAGES;
 
     if (port->ops->dma_alloc(port, s->pages, count) < 0)
         return why_fail(why, "no pages for descriptor rings (raise xen-gntalloc's limit): %s",

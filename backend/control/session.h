@@ -41,7 +41,6 @@ struct session_plan {
     uint16_t mtu;
     uint16_t vlan;    /* 0, or the port VLAN that the VF adds and removes */
     struct rate rate; /* of what the guest sends */
-    bool gso_tcpv4;   /* it was told that it may send TCP/IPv4 frames larger than the MTU */
     int fault_fd; /* an eventfd of the control loop, written when the session has stopped by itself, or has news */
 };
 

@@ -8,7 +8,7 @@ enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
 /* Extension headers that an L4 header may follow. Not the fragment header: behind it may be any part of a packet. */
 enum { PROTO_HOP_BY_HOP = 0, PROTO_ROUTING = 43, PROTO_DESTINATION = 60 };
 enum { IPV4_MIN = 20, IPV6_LEN = 40, TCP_MIN = 20, UDP_LEN = 8, ICMP_LEN = 8, VLAN_TAG = 4 };
-enum { TCP_CHECKSUM = 16 };
+enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
 /* RFC 8200 4.1 gives a packet at most four of these kinds. */
 enum { EXTENSIONS_MAX = 8, EXTENSION_UNIT = 8 };
 enum { VLAN_TAGS_MAX = 2 };
@@ -174,4 +174,22 @@ void headers_prepare_tso(uint8_t *bytes, const struct headers *headers, uint32_t
     } else {
         put16(ip + 4, 0); /* payload length */
     }
+}
+
+bool headers_finish_checksum(uint8_t *bytes, const struct headers *headers, uint32_t total)
+{
+    uint8_t *ip = bytes + headers->mac_len;
+    uint8_t *l4 = ip + headers->ip_len;
+    uint32_t length = headers->ipv4 ? be16(ip + 2) : IPV6_LEN + be16(ip + 4);
+    uint32_t sum;
+
+    if (length > total - headers->mac_len || length < (uint32_t)headers->ip_len + headers->l4_len)
+        return false;
+    sum = ~fold(add_words(0, l4, length - headers->ip_len)) & 0xffff;
+    if (headers->l4 == VF_L4_TCP)
+        put16(l4 + TCP_CHECKSUM, sum);
+    else
+        put16(l4 + UDP_CHECKSUM,
+              sum ? sum : 0xffff); /* 0 would mean that there is none (RFC 768) */
+    return true;
 }

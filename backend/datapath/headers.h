@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the first bytes of a frame are, and the edits that they need before a VF can finish the frame. */
+/* What the first bytes of a frame are, and the edits that they need before a VF can finish the frame, or in its
+ * place. */
 #ifndef NETVF_DATAPATH_HEADERS_H
 #define NETVF_DATAPATH_HEADERS_H
 
@@ -37,5 +38,9 @@ bool headers_plain(const struct headers *headers);
  * total length and header checksum, or IPv6 payload length, 0; TCP checksum = sum over the pseudo-header without the
  * length. Where the headers are not plain, the checksum field must hold the guest's pseudo-header sum. */
 void headers_prepare_tso(uint8_t *bytes, const struct headers *headers, uint32_t total);
+
+/* Finishes the checksum of TCP or UDP in a whole frame of `total` bytes, whose checksum field holds the pseudo-header
+ * sum. False if the packet's length is not what its IP header says. */
+bool headers_finish_checksum(uint8_t *bytes, const struct headers *headers, uint32_t total);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch goes through five steps, each over all of its frames: take the slots, copy the headers, look at them, pin
- * the payload's pages, write descriptors. So a batch costs one hypercall for its headers and one for its pages. */
+ * the payload's pages, write descriptors. So a batch costs one hypercall for its headers and one for its pages, and
+ * one more if there are frames in it that go the way of tx_bounce.c. */
 #include "datapath/tx.h"
 
 #include "common/counter.h"
+#include "datapath/tx_bounce.h"
 #include "datapath/tx_slots.h"
 
 #include <assert.h>
@@ -149,6 +151,21 @@ static bool vf_can_sum(const struct tx *tx, const struct headers *headers)
            (headers->ipv4 ? can->csum_ipv4 : can->csum_ipv6);
 }
 
+/* Finishes the checksum in the header copy, if all of the frame is in there, or arranges for it to be finished in a
+ * copy of the frame. False if there is no checksum that we know of, or no room. */
+static bool sum_here(struct tx *tx, struct tx_work *work)
+{
+    const struct headers *headers = &work->headers;
+
+    if (headers->l4 == VF_L4_NONE && !headers->cut)
+        return false;
+    if (work->copied < work->total)
+        return tx_bounce_take(tx, work);
+    work->blank = false;
+    return headers->l4 != VF_L4_NONE &&
+           headers_finish_checksum(work->private, headers, work->total);
+}
+
 /* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
 static bool refuse(struct tx *tx, struct tx_work *work)
 {
@@ -166,7 +183,9 @@ static bool refuse(struct tx *tx, struct tx_work *work)
         return !can_segment(tx, work, limit);
     if (work->total > limit)
         return true;
-    return work->blank && !vf_can_sum(tx, headers);
+    if (work->blank && !vf_can_sum(tx, headers))
+        return !sum_here(tx, work);
+    return false;
 }
 
 static void look_at_headers(struct tx *tx, unsigned count)
@@ -175,7 +194,7 @@ static void look_at_headers(struct tx *tx, unsigned count)
         struct tx_work *work = &tx->work[i];
 
         work->drop = work->drop || refuse(tx, work);
-        if (work->drop)
+        if (work->drop || work->frame->bounced)
             continue;
         if (work->mss)
             headers_prepare_tso(work->private, &work->headers, work->total);
@@ -255,14 +274,14 @@ static uint32_t segments_of(const struct tx_work *work)
     return work->mss ? (work->total - work->headers.length + work->mss - 1) / work->mss : 1;
 }
 
-/* A frame to a group may come back to us; with its VLAN tag, or without. */
+/* A frame to a group may come back to us; with its VLAN tag, or without the first of two. */
 static void note_group(struct tx *tx, const struct tx_work *work)
 {
     if (!(work->private[0] & 1))
         return;
     echo_expect(tx->echo, work->total);
     if (work->headers.vlan)
-        echo_expect(tx->echo, work->total - (work->headers.mac_len - ETH_HEADER));
+        echo_expect(tx->echo, work->total - 4);
 }
 
 /* Step 5. */
@@ -281,9 +300,13 @@ static void post(struct tx *tx, struct tx_work *work)
     unsigned count = 0;
 
     note_group(tx, work);
-    if (work->header != work->private)
-        memcpy(work->header, work->private, work->sent_from_copy);
-    segments[count++] = (struct vf_segment){work->header_dma, work->sent_from_copy};
+    if (work->frame->bounced) {
+        count = tx_bounce_segments(tx, work, segments);
+    } else {
+        if (work->header != work->private)
+            memcpy(work->header, work->private, work->sent_from_copy);
+        segments[count++] = (struct vf_segment){work->header_dma, work->sent_from_copy};
+    }
     for (unsigned p = 0; p < work->pieces; p++) {
         const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
         const struct tx_slot *slot = &tx->slots[piece->slot % RING_SLOTS];
@@ -308,7 +331,7 @@ int tx_take(struct tx *tx)
     if (copy_headers(tx, (unsigned)count) < 0)
         return -1;
     look_at_headers(tx, (unsigned)count);
-    if (pin_payload(tx, (unsigned)count) < 0)
+    if (tx_bounce_copy(tx, (unsigned)count) < 0 || pin_payload(tx, (unsigned)count) < 0)
         return -1;
     for (unsigned i = 0; i < (unsigned)count; i++) {
         struct tx_work *work = &tx->work[i];
@@ -386,6 +409,8 @@ int tx_complete(struct tx *tx, unsigned least, bool *notify)
         const struct tx_frame *frame = &tx->frames[tx->frame_head % RING_SLOTS];
 
         tx->done -= frame->posted;
+        if (frame->bounced)
+            tx_bounce_give_back(tx);
         for (unsigned i = 0; i < frame->slots; i++)
             respond(tx, &tx->slots[tx->ring.rsp_prod % RING_SLOTS], frame->ok);
     }

@@ -23,6 +23,11 @@
 /* Each frame in flight has its header copy in a buffer of its own. */
 #define TX_HEADER_ROOM  256u
 #define TX_HEADER_PAGES (RING_SLOTS * TX_HEADER_ROOM / 4096u)
+/* Frames that may be in flight from a copy of ours (tx_bounce.h), and pages for the longest, with two VLAN tags. */
+#define TX_BOUNCE_FRAMES      4u
+#define TX_BOUNCE_FRAME_PAGES ((VF_MTU_MAX + 22u + 4095u) / 4096u)
+#define TX_BOUNCE_PAGES       (TX_BOUNCE_FRAMES * TX_BOUNCE_FRAME_PAGES)
+#define TX_PAGES              (TX_HEADER_PAGES + TX_BOUNCE_PAGES)
 
 struct tx_counters {
     uint64_t packets, bytes;
@@ -44,6 +49,7 @@ struct tx_frame {
     uint16_t slots;
     bool posted; /* given to the VF: answered when the VF is done; else at once */
     bool ok;
+    bool bounced; /* has a buffer behind the header copies */
 };
 
 /* A part of a frame in one guest page. */
@@ -62,8 +68,9 @@ struct tx_work {
     uint16_t first_copy, copies;  /* in tx->copies */
     uint32_t total;
     uint16_t mss;
-    bool gso_ipv6; /* with mss: said to be TCP over IPv6, else over IPv4 */
-    bool blank;    /* checksum left to us */
+    uint16_t bounce; /* with frame->bounced: first page of its buffer, among TX_PAGES */
+    bool gso_ipv6;   /* with mss: said to be TCP over IPv6, else over IPv4 */
+    bool blank;      /* checksum left to us */
     bool drop;
     bool request;    /* no frame, but a request about the multicast list, carried out already ... */
     bool accepted;   /* ... with this outcome */
@@ -79,8 +86,8 @@ struct tx {
     struct vf *vf;
     struct echo *echo;   /* shared with the receiving side */
     struct mcast *mcast; /* feature-multicast-control was offered, or NULL */
-    /* TX_HEADER_PAGES each, of header copies. The VF reads header_pages. What is looked at are the private_pages: the
-     * same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */
+    /* TX_PAGES each: header copies, behind them bounced frames. The VF reads header_pages. What is looked at are the
+     * private_pages: the same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */
     const struct dma_page *header_pages, *private_pages;
     uint8_t mac[6];
     bool port_vlan;       /* the VF adds and removes a VLAN tag of the administrator's */
@@ -91,6 +98,7 @@ struct tx {
     struct tx_frame frames[RING_SLOTS];
     uint32_t frame_head, frame_tail;
     uint32_t done; /* frames that the VF has finished and that are not answered yet */
+    uint32_t bounces_taken, bounces_back; /* both count up; buffers are used in turn */
 
     struct tx_work work[TX_BATCH];
     struct tx_piece pieces[PORT_BATCH_MAX];

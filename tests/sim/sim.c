@@ -18,15 +18,25 @@ static struct sim *of_vf(struct vf *vf)
     return (struct sim *)((char *)vf - offsetof(struct sim, vf));
 }
 
+/* Pages next to each other in memory, as port.h promises for dma_alloc. */
+static struct sim_page *new_pages(struct sim *sim, unsigned count)
+{
+    struct sim_page *first = &sim->pages[sim->next_page];
+    uint8_t *block = calloc(count, PAGE);
+
+    if (!block || SIM_PAGES - sim->next_page < count)
+        abort();
+    for (unsigned i = 0; i < count; i++) {
+        first[i].dma = BASE + (uint64_t)sim->next_page++ * PAGE;
+        first[i].bytes = block + i * PAGE;
+        first[i].in_block = i > 0;
+    }
+    return first;
+}
+
 static struct sim_page *new_page(struct sim *sim)
 {
-    struct sim_page *page = &sim->pages[sim->next_page];
-
-    if (sim->next_page == SIM_PAGES)
-        abort();
-    page->dma = BASE + (uint64_t)sim->next_page++ * PAGE;
-    page->bytes = calloc(1, PAGE);
-    return page;
+    return new_pages(sim, 1);
 }
 
 static int call(struct sim *sim)
@@ -124,11 +134,11 @@ static int sim_notify(struct port *port, uint32_t evtchn)
 
 static int sim_dma_alloc(struct port *port, struct dma_page *pages, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct sim_page *page = new_page(of_port(port));
+    struct sim_page *made = new_pages(of_port(port), count);
 
-        page->own = true;
-        pages[i] = (struct dma_page){.va = page->bytes, .dma = page->dma};
+    for (unsigned i = 0; i < count; i++) {
+        made[i].own = true;
+        pages[i] = (struct dma_page){.va = made[i].bytes, .dma = made[i].dma};
     }
     return 0;
 }
@@ -239,7 +249,8 @@ void sim_open(struct sim *sim)
 void sim_close(struct sim *sim)
 {
     for (unsigned i = 0; i < sim->next_page; i++)
-        free(sim->pages[i].bytes);
+        if (!sim->pages[i].in_block)
+            free(sim->pages[i].bytes);
 }
 
 uint32_t sim_grant(struct sim *sim, bool readonly)

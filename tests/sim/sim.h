@@ -24,6 +24,7 @@ struct sim_page {
     uint64_t dma;
     unsigned pins, writers;
     bool granted, readonly, own;
+    bool in_block; /* `bytes` belongs to the block of an earlier page */
 };
 
 struct sim_tx_frame {

@@ -209,6 +209,62 @@ START_TEST(tso_routed)
 }
 END_TEST
 
+/* UDP over IPv4 with three bytes of data, and the pseudo-header sum in its field:
+ * 0x0a4d + 2 + 0x0a4d + 1 + 17 + 11 = 0x14b9. */
+static void put_udp_packet(void)
+{
+    static const uint8_t packet[31] = {0x45, 0,    0,  31, 0,    0,    0,   0,   64, 17,   0,
+                                       0,    10,   77, 0,  2,    10,   77,  0,   1,  0x12, 0x34,
+                                       0x14, 0x51, 0,  11, 0x14, 0xb9, 'a', 'b', 'c'};
+
+    put16(12, 0x0800);
+    memcpy(bytes + 14, packet, sizeof packet);
+    headers_read(bytes, sizeof bytes, &headers);
+}
+
+START_TEST(checksum_udp)
+{
+    put_udp_packet();
+    bytes[45] = 0xee; /* behind the packet: padding */
+    /* 0x1234 + 0x1451 + 11 + 0x14b9 + 0x6162 + 0x6300 = 0xffab */
+    ck_assert(headers_finish_checksum(bytes, &headers, 60));
+    ck_assert_uint_eq(bytes[40] << 8 | bytes[41], 0x0054);
+}
+END_TEST
+
+START_TEST(checksum_udp_is_never_zero)
+{
+    put_udp_packet();
+    bytes[43] += 0x54; /* the sum is 0xffff */
+    ck_assert(headers_finish_checksum(bytes, &headers, 60));
+    ck_assert_uint_eq(bytes[40] << 8 | bytes[41], 0xffff);
+}
+END_TEST
+
+START_TEST(checksum_tcp_ipv6)
+{
+    put16(12, 0x86dd);
+    put_ipv6(14, 20, 6);
+    put_tcp(54, 0xfb0c); /* 0x1faf1 + 20 + 6 = 0x1fb0b */
+    headers_read(bytes, 74, &headers);
+    /* 0x1234 + 0x1451 + 1 + 2 + 0x5010 + 0xffff + 0xfb0c = 0x271a3; folded 0x71a5 */
+    ck_assert(headers_finish_checksum(bytes, &headers, 74));
+    ck_assert_uint_eq(bytes[70] << 8 | bytes[71], 0x8e5a);
+}
+END_TEST
+
+/* The packet is longer than the frame, or shorter than its own headers. */
+START_TEST(checksum_lengths_lie)
+{
+    static const unsigned lengths[] = {47, 0xffff, 27, 0};
+
+    put_udp_packet();
+    put16(16, lengths[_i]);
+    ck_assert(!headers_finish_checksum(bytes, &headers, 60));
+    ck_assert_uint_eq(bytes[40] << 8 | bytes[41], 0x14b9);
+}
+END_TEST
+
 /* Lengths that lie: shorter than their minimum, longer than the frame. */
 START_TEST(lies)
 {
@@ -255,6 +311,7 @@ START_TEST(noise)
         ck_assert_uint_ge(headers.length, 14);
         if (headers.l4 != VF_L4_NONE) {
             ck_assert_uint_eq(headers.length, headers.mac_len + headers.ip_len + headers.l4_len);
+            headers_finish_checksum(exact, &headers, count);
             if (headers.l4 == VF_L4_TCP)
                 headers_prepare_tso(exact, &headers, count);
         }
@@ -281,6 +338,10 @@ int main(void)
     tcase_add_test(tcase, two_tags);
     tcase_add_test(tcase, tso_ipv6);
     tcase_add_loop_test(tcase, tso_routed, 0, 3);
+    tcase_add_test(tcase, checksum_udp);
+    tcase_add_test(tcase, checksum_udp_is_never_zero);
+    tcase_add_test(tcase, checksum_tcp_ipv6);
+    tcase_add_loop_test(tcase, checksum_lengths_lie, 0, 4);
     tcase_add_loop_test(tcase, lies, 0, 8);
     tcase_add_test(tcase, noise);
     suite_add_tcase(suite, tcase);

@@ -12,9 +12,9 @@
 static struct sim sim;
 static struct tx tx;
 static struct translate translate;
-static struct dma_page header_pages[TX_HEADER_PAGES];
 static struct echo echo;
 static struct mcast mcast;
+static struct dma_page header_pages[TX_PAGES];
 static bool notify;
 
 static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
@@ -24,7 +24,7 @@ static void setup(void)
     sim_open(&sim);
     memset(&tx, 0, sizeof tx);
     notify = false;
-    sim.port.ops->dma_alloc(&sim.port, header_pages, TX_HEADER_PAGES);
+    sim.port.ops->dma_alloc(&sim.port, header_pages, TX_PAGES);
     translate_host(&translate, &sim.port);
     tx.port = &sim.port;
     tx.translate = &translate;
