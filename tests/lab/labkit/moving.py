@@ -1,9 +1,8 @@
-"""Guests that are saved, restored, migrated: the same guest in another domain."""
+"""Guests that are saved and restored: the same guest in another domain."""
 import json
 import time
 
 from .base import Fail, wait_for
-from .guest import CONSOLE_LOGS, last_line
 
 SAVE_FILE = "/root/guest.save"
 MOVE_DEADLINE = 120
@@ -16,18 +15,6 @@ def save(lab, guest, options=""):
 def restore(lab, guest):
     """Into a new domain; its console goes on in the same log, for it has the same name from the start."""
     lab.dom0(f"xl restore {SAVE_FILE}; rc=$?; rm -f {SAVE_FILE}; exit $rc", timeout=MOVE_DEADLINE)
-    arrived(lab, guest)
-
-
-def migrate_to_itself(lab, guest):
-    """xl migrate localhost, without an ssh between: xl runs the receiver as a command."""
-    rc, out, err = lab.dom0(f"xl migrate -s '' {guest.name} 'xl migrate-receive'", timeout=MOVE_DEADLINE, check=False)
-    if rc != 0:
-        raise Fail(f"xl migrate failed: {last_line(err or out)}")
-    # The receiver creates the domain under another name and gives it its own at the end.
-    incoming = f"{CONSOLE_LOGS}/guest-{guest.name}--incoming.log"
-    if lab.dom0(f"test -e {incoming}", check=False).rc == 0:
-        guest.log = incoming
     arrived(lab, guest)
 
 
