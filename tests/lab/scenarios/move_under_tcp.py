@@ -11,7 +11,7 @@ from labkit import moving, ours
 def run(lab):
     guest = ours.guest_on_vf(lab, 1)
     idle = ours.idle_functions(lab)
-    stream = moving.Stream(lab, guest, 40)
+    stream = moving.Stream(lab, guest, 40, ours.address(1))
     time.sleep(3)
     moving.save(lab, guest)
     moving.restore(lab, guest)

@@ -7,7 +7,7 @@ from labkit import moving, ours
 def run(lab):
     guest = ours.guest_on_vf(lab, 1)
     vf = ours.serving_vf(lab, guest)
-    stream = moving.Stream(lab, guest, 30)
+    stream = moving.Stream(lab, guest, 30, ours.address(1))
     time.sleep(3)
     moving.save(lab, guest, "-c")
     lab.dom0(f"rm -f {moving.SAVE_FILE}")
