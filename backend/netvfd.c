@@ -63,6 +63,8 @@ static void usage(FILE *out)
           "Serves the vifs of this Xen host whose script is " VIF_CLAIM_SCRIPT
           " through idle SR-IOV VFs.\n\n"
           "  -f, --foreground  stay in the foreground (it always does)\n"
+          "      --queues N    offer a guest at most N queues for a vif (default: as many as a\n"
+          "                    VF has)\n"
           "      --debug       log every step\n"
           "      --translation auto|host|iommu\n"
           "                    how VFs reach guests' memory (auto: iommu for guests created with\n"
@@ -89,13 +91,27 @@ static int translation_option(const char *name, enum translation *translation)
     return -1;
 }
 
+/* 1 to VF_QUEUES_MAX, or more, which is the same: no VF has more. */
+static int parse_queues(const char *text, unsigned *queues)
+{
+    uint32_t number;
+
+    if (store_number(text, UINT32_MAX, &number) < 0 || !number) {
+        fprintf(stderr, "netvfd: --queues takes a number, 1 or more, not \"%s\"\n", text);
+        return -1;
+    }
+    *queues = number < VF_QUEUES_MAX ? number : VF_QUEUES_MAX;
+    return 0;
+}
+
 /* -1: go on; else exit with it. */
 static int options(int argc, char **argv, struct vif_host *host)
 {
-    enum { OPTION_DEBUG = 256, OPTION_TRANSLATION, OPTION_VERSION };
+    enum { OPTION_DEBUG = 256, OPTION_QUEUES, OPTION_TRANSLATION, OPTION_VERSION };
     static const struct option longs[] = {
         {"foreground", no_argument, NULL, 'f'},
         {"debug", no_argument, NULL, OPTION_DEBUG},
+        {"queues", required_argument, NULL, OPTION_QUEUES},
         {"translation", required_argument, NULL, OPTION_TRANSLATION},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
@@ -115,6 +131,10 @@ static int options(int argc, char **argv, struct vif_host *host)
                 usage(stderr);
                 return EXIT_FAILURE;
             }
+            break;
+        case OPTION_QUEUES:
+            if (parse_queues(optarg, &host->queues) < 0)
+                return EXIT_FAILURE;
             break;
         case OPTION_VERSION:
             puts(PACKAGE_STRING);
@@ -321,7 +341,8 @@ static int run(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-    struct daemon d = {.lock = -1, .epoll = -1, .signals = -1, .fault = -1};
+    struct daemon d = {
+        .lock = -1, .epoll = -1, .signals = -1, .fault = -1, .host.queues = VF_QUEUES_MAX};
     struct why why;
     int rc = options(argc, argv, &d.host);
 

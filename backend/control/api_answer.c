@@ -82,17 +82,29 @@ _Static_assert(sizeof counters / sizeof counters[0] * sizeof(uint64_t) ==
                    sizeof(struct session_counters),
                "every counter of a session has its name above");
 
-static json_t *counters_document(const struct session_counters *values)
+/* `wire`: with the VF's own counters, which a single queue does not have. */
+static json_t *counters_document(const struct session_counters *values, bool wire)
 {
     json_t *document = json_object();
 
     for (unsigned i = 0; i < sizeof counters / sizeof counters[0]; i++) {
         uint64_t value;
 
+        if (!wire && strstr(counters[i].name, "_wire_"))
+            continue;
         memcpy(&value, (const char *)values + counters[i].offset, sizeof value);
         json_object_set_new(document, counters[i].name, json_integer((json_int_t)value));
     }
     return document;
+}
+
+static json_t *queues_document(const struct vif_view *view)
+{
+    json_t *documents = json_array();
+
+    for (unsigned i = 0; i < view->queues; i++)
+        json_array_append_new(documents, counters_document(&view->queue_counters[i], false));
+    return documents;
 }
 
 static json_t *vif_document(const struct vif_view *view)
@@ -100,14 +112,14 @@ static json_t *vif_document(const struct vif_view *view)
     const char *interrupts = view->interrupts ? "event-channel" : "polling";
     char mac[MAC_TEXT];
 
-    return json_pack("{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o}", "dom",
-                     (int)view->domid, "devid", (json_int_t)view->devid, "mac",
+    return json_pack("{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o}",
+                     "dom", (int)view->domid, "devid", (json_int_t)view->devid, "mac",
                      view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vf",
                      view->lease ? view->lease->vf->pci : NULL, "translation", view->translation,
                      "translation_reason", view->translation_reason, "state", view->state, "error",
                      view->error, "interrupts", view->connected ? interrupts : NULL, "link",
                      view->connected ? json_boolean(view->link) : json_null(), "counters",
-                     counters_document(&view->counters));
+                     counters_document(&view->counters, true), "queues", queues_document(view));
 }
 
 struct selection {

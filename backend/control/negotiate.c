@@ -176,12 +176,32 @@ int negotiate_offer(struct store *store, const char *backend, const struct featu
         {KEY_BE_FEATURE_IPV6_CSUM_OFFLOAD, vf->csum_ipv6},
         {KEY_BE_FEATURE_MULTICAST_CONTROL, true},
         {KEY_BE_FEATURE_DYNAMIC_MULTICAST_CONTROL, true},
+        {KEY_BE_FEATURE_SPLIT_EVENT_CHANNELS, features->split_event_channels},
     };
 
     for (unsigned i = 0; i < sizeof offer / sizeof offer[0]; i++)
         if (store_write(store, backend, offer[i].key, offer[i].value ? "1" : "0") < 0)
             return -1;
-    return 0;
+    /* Missing, it means 1; and it may be there from an offer with another VF. */
+    if (features->queues > 1)
+        return store_printf(store, backend, KEY_BE_MULTI_QUEUE_MAX_QUEUES, "%u", features->queues);
+    return store_remove(store, backend, KEY_BE_MULTI_QUEUE_MAX_QUEUES) < 0 && errno != ENOENT ? -1
+                                                                                              : 0;
+}
+
+/* What negotiate_offer has written: the guest can read it, and nobody but us and the toolstack
+ * write it. */
+static void read_offer(struct store *store, const char *backend, struct features *offer)
+{
+    uint32_t number;
+
+    *offer = (struct features){.queues = 1};
+    if (store_read_number(store, backend, KEY_BE_MULTI_QUEUE_MAX_QUEUES, VF_QUEUES_MAX, &number) ==
+            0 &&
+        number)
+        offer->queues = number;
+    if (store_read_number(store, backend, KEY_BE_FEATURE_SPLIT_EVENT_CHANNELS, 1, &number) == 0)
+        offer->split_event_channels = number == 1;
 }
 
 static int answer_flag(struct store *store, const char *frontend, const char *key, bool *flag,
@@ -217,51 +237,141 @@ static bool is_there(struct store *store, const char *frontend, const char *key)
     return store_read(store, frontend, key, value) == 0 || errno != ENOENT;
 }
 
-static int answer_queues(struct store *store, const char *frontend, struct why *why)
-{
-    uint32_t queues;
+/* The names of a queue's keys, from the frontend's directory on. */
+struct queue_keys {
+    char tx_ring_ref[40], rx_ring_ref[40];
+    char channel[40], tx_channel[40], rx_channel[40];
+};
 
-    if (store_read_number(store, frontend, KEY_FE_MULTI_QUEUE_NUM_QUEUES, UINT32_MAX, &queues) < 0)
-        return errno == ENOENT
-                   ? 0
-                   : why_fail(why, "the guest's " KEY_FE_MULTI_QUEUE_NUM_QUEUES " is no number");
-    if (queues != 1)
-        return why_fail(why, "the guest asks for %u queues where 1 was offered", queues);
-    return 0;
+/* One queue has its keys in the frontend's own directory, also if the guest says that it is one;
+ * several have one directory each. */
+static void name_keys(struct queue_keys *keys, unsigned queues, unsigned index)
+{
+    if (queues == 1) {
+        *keys = (struct queue_keys){
+            .tx_ring_ref = KEY_FE_TX_RING_REF,
+            .rx_ring_ref = KEY_FE_RX_RING_REF,
+            .channel = KEY_FE_EVENT_CHANNEL,
+            .tx_channel = KEY_FE_EVENT_CHANNEL_TX,
+            .rx_channel = KEY_FE_EVENT_CHANNEL_RX,
+        };
+        return;
+    }
+    snprintf(keys->tx_ring_ref, sizeof keys->tx_ring_ref, KEY_FE_QUEUE_N_TX_RING_REF, index);
+    snprintf(keys->rx_ring_ref, sizeof keys->rx_ring_ref, KEY_FE_QUEUE_N_RX_RING_REF, index);
+    snprintf(keys->channel, sizeof keys->channel, KEY_FE_QUEUE_N_EVENT_CHANNEL, index);
+    snprintf(keys->tx_channel, sizeof keys->tx_channel, KEY_FE_QUEUE_N_EVENT_CHANNEL_TX, index);
+    snprintf(keys->rx_channel, sizeof keys->rx_channel, KEY_FE_QUEUE_N_EVENT_CHANNEL_RX, index);
 }
 
-static int answer_channel(struct store *store, const char *frontend, struct session_plan *plan,
-                          struct why *why)
+static int answer_channel(struct store *store, const char *frontend, const char *key,
+                          uint32_t *channel, struct why *why)
 {
-    if (is_there(store, frontend, KEY_FE_EVENT_CHANNEL_TX) ||
-        is_there(store, frontend, KEY_FE_EVENT_CHANNEL_RX))
-        return why_fail(why, "the guest asks for split event channels, which were not offered");
-    if (answer_number(store, frontend, KEY_FE_EVENT_CHANNEL, EVENT_CHANNEL_MAX,
-                      &plan->event_channel, why) < 0)
+    if (answer_number(store, frontend, key, EVENT_CHANNEL_MAX, channel, why) < 0)
         return -1;
-    if (!plan->event_channel)
-        return why_fail(why, "the guest's " KEY_FE_EVENT_CHANNEL " is 0, which is none");
+    if (!*channel)
+        return why_fail(why, "the guest's %s is 0, which is none", key);
     return 0;
 }
 
-int negotiate_answer(struct store *store, const char *frontend, struct session_plan *plan,
-                     struct why *why)
+/* One event channel for both rings, or one for each. */
+static int answer_channels(struct store *store, const char *frontend, const struct queue_keys *keys,
+                           bool split_offered, struct session_plan_queue *queue, struct why *why)
 {
+    queue->split =
+        is_there(store, frontend, keys->tx_channel) || is_there(store, frontend, keys->rx_channel);
+    if (!queue->split) {
+        if (answer_channel(store, frontend, keys->channel, &queue->tx_channel, why) < 0)
+            return -1;
+        queue->rx_channel = queue->tx_channel;
+        return 0;
+    }
+    if (!split_offered)
+        return why_fail(why, "the guest asks for split event channels, which were not offered");
+    if (answer_channel(store, frontend, keys->tx_channel, &queue->tx_channel, why) < 0 ||
+        answer_channel(store, frontend, keys->rx_channel, &queue->rx_channel, why) < 0)
+        return -1;
+    return 0;
+}
+
+static int answer_queue_count(struct store *store, const char *frontend, unsigned offered,
+                              unsigned *queues, struct why *why)
+{
+    uint32_t number = 1;
+
+    if (store_read_number(store, frontend, KEY_FE_MULTI_QUEUE_NUM_QUEUES, UINT32_MAX, &number) <
+            0 &&
+        errno != ENOENT)
+        return why_fail(why, "the guest's " KEY_FE_MULTI_QUEUE_NUM_QUEUES " is no number");
+    if (!number || number > offered)
+        return why_fail(why, "the guest asks for %u queues where %u %s offered", number, offered,
+                        offered == 1 ? "was" : "were");
+    *queues = number;
+    return 0;
+}
+
+/* Two rings in one page would be two workers that read each other's writes as the guest's. */
+static int check_queues_differ(const struct session_plan *plan, struct why *why)
+{
+    uint32_t refs[2 * VF_QUEUES_MAX], channels[2 * VF_QUEUES_MAX];
+    unsigned ref_count = 0, channel_count = 0;
+
+    for (unsigned i = 0; i < plan->queues; i++) {
+        const struct session_plan_queue *queue = &plan->queue[i];
+
+        refs[ref_count++] = queue->tx_ring_ref;
+        refs[ref_count++] = queue->rx_ring_ref;
+        channels[channel_count++] = queue->tx_channel;
+        if (queue->split)
+            channels[channel_count++] = queue->rx_channel;
+    }
+    for (unsigned i = 0; i < ref_count; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (refs[i] == refs[k])
+                return why_fail(why, "the guest gives the same page (%u) for two of its rings",
+                                refs[i]);
+    for (unsigned i = 0; i < channel_count; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (channels[i] == channels[k])
+                return why_fail(why, "the guest gives the same event channel (%u) twice",
+                                channels[i]);
+    return 0;
+}
+
+static int answer_queues(struct store *store, const char *frontend, const struct features *offer,
+                         struct session_plan *plan, struct why *why)
+{
+    struct queue_keys keys;
+
+    if (answer_queue_count(store, frontend, offer->queues, &plan->queues, why) < 0)
+        return -1;
+    for (unsigned i = 0; i < plan->queues; i++) {
+        struct session_plan_queue *queue = &plan->queue[i];
+
+        name_keys(&keys, plan->queues, i);
+        if (answer_number(store, frontend, keys.tx_ring_ref, UINT32_MAX, &queue->tx_ring_ref, why) <
+                0 ||
+            answer_number(store, frontend, keys.rx_ring_ref, UINT32_MAX, &queue->rx_ring_ref, why) <
+                0 ||
+            answer_channels(store, frontend, &keys, offer->split_event_channels, queue, why) < 0)
+            return -1;
+    }
+    return check_queues_differ(plan, why);
+}
+
+int negotiate_answer(struct store *store, const char *backend, const char *frontend,
+                     struct session_plan *plan, struct why *why)
+{
+    struct features offer;
     bool rx_copy = false;
 
-    if (answer_queues(store, frontend, why) < 0 ||
-        answer_number(store, frontend, KEY_FE_TX_RING_REF, UINT32_MAX, &plan->tx_ring_ref, why) <
-            0 ||
-        answer_number(store, frontend, KEY_FE_RX_RING_REF, UINT32_MAX, &plan->rx_ring_ref, why) <
-            0 ||
-        answer_channel(store, frontend, plan, why) < 0 ||
+    read_offer(store, backend, &offer);
+    if (answer_queues(store, frontend, &offer, plan, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_REQUEST_RX_COPY, &rx_copy, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_FEATURE_RX_NOTIFY, &plan->rx_notify, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_FEATURE_SG, &plan->sg, why) < 0 ||
         negotiate_multicast(store, frontend, &plan->multicast_control, why) < 0)
         return -1;
-    if (plan->tx_ring_ref == plan->rx_ring_ref)
-        return why_fail(why, "the guest gives the same page for both of its rings");
     if (!rx_copy)
         return why_fail(why, "the guest does not set " KEY_FE_REQUEST_RX_COPY ", and page flipping "
                              "is not offered");

@@ -17,6 +17,8 @@ struct why;
 /* What the data path carries on the VF that is to serve the vif; nothing else is offered. */
 struct features {
     struct vf_offloads offloads; /* what the guest may leave to the VF */
+    bool split_event_channels;   /* an event channel for each ring of a queue */
+    unsigned queues;             /* most queues that the frontend may set up; 0 is taken for 1 */
 };
 
 /* What the toolstack has written about a vif. */
@@ -36,10 +38,11 @@ int negotiate_config(struct store *store, const char *backend, uint16_t domid, u
 /* Writes the features below `backend`. Meant to be called within a transaction. -1/errno. */
 int negotiate_offer(struct store *store, const char *backend, const struct features *features);
 
-/* Reads what the guest has set up below `frontend` into the reference, channel and feature
- * fields of `plan`. -1 and a sentence if something is missing, malformed, or was never offered. */
-int negotiate_answer(struct store *store, const char *frontend, struct session_plan *plan,
-                     struct why *why);
+/* Reads what the guest has set up below `frontend` into the queue and feature fields of `plan`,
+ * and holds it against what has been offered below `backend`, by this daemon or the one before.
+ * -1 and a sentence if something is missing, malformed, used twice, or was never offered. */
+int negotiate_answer(struct store *store, const char *backend, const char *frontend,
+                     struct session_plan *plan, struct why *why);
 
 /* The two keys that count while a vif is connected, too. rate: -1 and a sentence if it is malformed. multicast:
  * whether the guest asks for multicast control; -1 and a sentence if the key is nonsense, *control as it was. */

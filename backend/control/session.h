@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A connected vif: its rings mapped, its channel bound, its VF running, a worker thread moving packets.
+/* A connected vif: its queues' rings mapped, their channels bound, its VF running, a worker thread for each queue
+ * moving packets.
  *
- * The control thread starts and stops it; in between only the worker touches the rings. */
+ * The control thread starts and stops it; in between only a queue's own worker touches the queue's rings. */
 #ifndef NETVF_CONTROL_SESSION_H
 #define NETVF_CONTROL_SESSION_H
 
@@ -9,11 +10,11 @@
 #include <stdint.h>
 
 #include "datapath/bucket.h"
+#include "vf/vf.h"
 
 struct context_ops;
 struct port;
 struct session;
-struct vf;
 struct why;
 
 /* Which way to addresses (docs/architecture.md, "Translation"). */
@@ -23,15 +24,22 @@ enum translation {
     TRANSLATION_IOMMU, /* or no session at all */
 };
 
-/* What both ends have agreed, and what they run on. Everything in here has been checked for form; the references and
- * the channel are still only what the guest claims. */
-struct session_plan {
-    struct port *port; /* borrowed */
-    struct vf *vf;     /* borrowed; reset, not started */
-    char name[24];     /* "vif1.0", for log lines */
-    uint8_t mac[6];    /* frames that leave must come from here */
+/* What the guest has set up for one queue: two rings, and one event channel for both or one for each. */
+struct session_plan_queue {
     uint32_t tx_ring_ref, rx_ring_ref;
-    uint32_t event_channel; /* the guest's port */
+    uint32_t tx_channel, rx_channel; /* the guest's ports */
+    bool split;                      /* two of them; else the same number stands in both */
+};
+
+/* What both ends have agreed, and what they run on. Everything in here has been checked for form; the references and
+ * the channels are still only what the guest claims. */
+struct session_plan {
+    struct vf *vf;  /* borrowed; reset, not started */
+    char name[24];  /* "vif1.0", for log lines */
+    uint8_t mac[6]; /* frames that leave must come from here */
+    unsigned queues;
+    struct session_plan_queue queue[VF_QUEUES_MAX];
+    struct port *ports[VF_QUEUES_MAX]; /* borrowed; one for each queue */
     bool rx_notify; /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
     uint16_t own_domid;
     enum translation translation;
@@ -44,7 +52,8 @@ struct session_plan {
     int fault_fd; /* an eventfd of the control loop, written when the session has stopped by itself, or has news */
 };
 
-/* Figures of a session, monotonic from its start. */
+/* Figures of a session or of one of its queues, monotonic from its start. Those of the wire are the VF's, which counts
+ * its queues together: they are 0 for a single queue. */
 struct session_counters {
     uint64_t tx_packets, tx_bytes; /* frames taken from the guest */
     uint64_t tx_segments;          /* what they become on the wire: the VF segments large ones */
@@ -69,21 +78,25 @@ enum session_state {
     SESSION_HOST_FAULT,   /* a call to Xen failed that must not */
 };
 
-/* Maps, binds, starts the VF and the worker. -1 and a sentence on failure, with nothing left behind. */
+/* Maps, binds, starts the VF and the workers. -1 and a sentence on failure, with nothing left behind. */
 int session_start(struct session **session, const struct session_plan *plan, struct why *why);
 
-/* Ends the worker, stops the VF, waits until it is proven quiet, releases every page, unmaps the rings. 0, or -1 if
+/* Ends the workers, stops the VF, waits until it is proven quiet, releases every page, unmaps the rings. 0, or -1 if
  * the VF could not be proven quiet: then its pages stay pinned (and journaled) on purpose. Frees the session. */
 int session_stop(struct session *session);
 
-/* How it is doing; `why` gets the fault's sentence. */
+/* How it is doing, which is how the first queue does that has failed; `why` gets the fault's sentence. */
 enum session_state session_state(struct session *session, struct why *why);
 /* The translation in use, as it stands in netvf/translation; `reason` (NULL if there is nothing to say) is why it is not
  * the one that would need no hypercall. Both are valid for as long as the session. */
 const char *session_translation(const struct session *session, const char **reason);
 bool session_interrupts(
     const struct session *session); /* VF interrupts arrive as events; false: polling */
+unsigned session_queues(const struct session *session);
+/* All queues together, or one of them. */
 void session_count(struct session *session, struct session_counters *counters);
+void session_count_queue(const struct session *session, unsigned queue,
+                         struct session_counters *counters);
 
 /* What can change while it runs. A new limit holds from the worker's next round on. */
 void session_set_rate(struct session *session, struct rate rate);

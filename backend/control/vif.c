@@ -45,10 +45,12 @@ struct vif {
     struct vif_config config;
     bool configured;
     struct pool_lease *lease;
-    bool fresh; /* the VF has been reset since its last session */
-    struct port *port;
+    bool fresh;                        /* the VF has been reset since its last session */
+    struct port *ports[VF_QUEUES_MAX]; /* the first one as long as the lease, more when needed */
     struct session *session;
     struct session_counters counters;
+    unsigned queues; /* of the session, or of the last one */
+    struct session_counters queue_counters[VF_QUEUES_MAX];
     struct follow follow; /* while it has a session */
 
     bool refused, faulted;
@@ -133,10 +135,20 @@ static int write_changes(struct vif *vif, const struct change *changes, unsigned
     return 0;
 }
 
+/* What the data path carries, with no more queues than this VF has; and with one if there is a rate to be kept, which
+ * several would have to share. */
 static int offer_features(const struct vif *vif)
 {
-    const struct features features = {.offloads = vif->lease->vf->ops->offloads};
+    struct features features = {
+        .offloads = vif->lease->vf->ops->offloads,
+        .split_event_channels = true,
+        .queues = vif->host->queues,
+    };
 
+    if (features.queues > vif->lease->vf->queues)
+        features.queues = vif->lease->vf->queues;
+    if (vif->config.rate.bytes)
+        features.queues = 1;
     return negotiate_offer(vif->host->store, vif->backend, &features);
 }
 
@@ -205,20 +217,34 @@ static void release(struct vif *vif, bool broken)
     rc = pool_give_back(vif->host->pool, vif->lease, broken);
     vif->lease = NULL;
     vif->fresh = false;
-    /* Its journal and its pages have to outlive a VF that may still write to them (invariant 4):
+    /* Its journals and its pages have to outlive a VF that may still write to them (invariant 4):
      * the next daemon gives them back, after it has reset the VF. */
-    if (rc == 0)
-        vif->port->ops->close(vif->port);
-    vif->port = NULL;
+    for (unsigned i = 0; i < VF_QUEUES_MAX; i++) {
+        if (rc == 0 && vif->ports[i])
+            vif->ports[i]->ops->close(vif->ports[i]);
+        vif->ports[i] = NULL;
+    }
     say(vif, LOG_LEVEL_INFO, "gives VF %s back", pci);
 }
 
-static struct port *open_port(const struct vif *vif, struct why *why)
+/* A port for each of the first `count` queues: "1-0" for the first, which every vif has, "1-0.q1" and
+ * so on. Those that are open stay. */
+static int open_ports(struct vif *vif, unsigned count, struct why *why)
 {
-    char name[32];
+    char name[40];
 
-    snprintf(name, sizeof name, "%u-%u", vif->domid, vif->devid);
-    return port_open(name, vif->domid, vif->lease->vf->pci, why);
+    for (unsigned i = 0; i < count; i++) {
+        if (vif->ports[i])
+            continue;
+        if (i)
+            snprintf(name, sizeof name, "%u-%u.q%u", vif->domid, vif->devid, i);
+        else
+            snprintf(name, sizeof name, "%u-%u", vif->domid, vif->devid);
+        vif->ports[i] = port_open(name, vif->domid, vif->lease->vf->pci, why);
+        if (!vif->ports[i])
+            return -1;
+    }
+    return 0;
 }
 
 /* A VF that is reset, and a port for the guest behind it. */
@@ -242,8 +268,7 @@ static int hold_vf(struct vif *vif, struct why *why)
     if (!vif->lease)
         return -1;
     vif->fresh = true;
-    vif->port = open_port(vif, why);
-    if (!vif->port) {
+    if (open_ports(vif, 1, why) < 0) {
         pool_give_back(vif->host->pool, vif->lease, false);
         vif->lease = NULL;
         return -1;
@@ -319,7 +344,6 @@ static void fault(struct vif *vif, const struct why *why)
 static int start(struct vif *vif, unsigned from)
 {
     struct session_plan plan = {
-        .port = vif->port,
         .vf = vif->lease->vf,
         .own_domid = vif->host->own_domid,
         .translation = vif->host->translation,
@@ -333,11 +357,13 @@ static int start(struct vif *vif, unsigned from)
 
     snprintf(plan.name, sizeof plan.name, "%s", vif->name);
     memcpy(plan.mac, vif->config.mac, sizeof plan.mac);
-    if (negotiate_answer(vif->host->store, vif->frontend, &plan, &why) < 0 ||
+    if (negotiate_answer(vif->host->store, vif->backend, vif->frontend, &plan, &why) < 0 ||
+        open_ports(vif, plan.queues, &why) < 0 ||
         (!vif->fresh && pool_renew(vif->lease, &why) < 0)) {
         fault(vif, &why);
         return 0;
     }
+    memcpy(plan.ports, vif->ports, sizeof plan.ports);
     vif->fresh = false;
     if (session_start(&vif->session, &plan, &why) < 0) {
         vif->session = NULL;
@@ -350,9 +376,18 @@ static int start(struct vif *vif, unsigned from)
     follow_begin(&vif->follow, &plan);
     vif->state = VALUE_BE_NETVF_STATE_CONNECTED;
     vif->error.text[0] = '\0';
-    say(vif, LOG_LEVEL_INFO, "connected through VF %s (translation %s, %s)", vif->lease->vf->pci,
-        translation(vif), session_interrupts(vif->session) ? "event channel" : "polling");
+    say(vif, LOG_LEVEL_INFO, "connected through VF %s (translation %s, %u queue%s, %s)",
+        vif->lease->vf->pci, translation(vif), plan.queues, plan.queues == 1 ? "" : "s",
+        session_interrupts(vif->session) ? "event channel" : "polling");
     return publish_state(vif, from, XenbusStateConnected, false);
+}
+
+static void count(struct vif *vif)
+{
+    session_count(vif->session, &vif->counters);
+    vif->queues = session_queues(vif->session);
+    for (unsigned i = 0; i < vif->queues; i++)
+        session_count_queue(vif->session, i, &vif->queue_counters[i]);
 }
 
 static void disconnect(struct vif *vif)
@@ -364,7 +399,7 @@ static void disconnect(struct vif *vif)
     if (!vif->session)
         return;
     state = session_state(vif->session, &why);
-    session_count(vif->session, &vif->counters);
+    count(vif);
     vif->lease->translation = NULL;
     rc = session_stop(vif->session);
     vif->session = NULL;
@@ -534,10 +569,12 @@ void vif_look(struct vif *vif, struct vif_view *view)
         .connected = vif->session != NULL,
     };
     if (vif->session) {
-        session_count(vif->session, &vif->counters);
+        count(vif);
         view->interrupts = session_interrupts(vif->session);
         view->translation = session_translation(vif->session, &view->translation_reason);
         view->link = vif->lease->vf->ops->link_up(vif->lease->vf);
     }
     view->counters = vif->counters;
+    view->queues = vif->queues;
+    memcpy(view->queue_counters, vif->queue_counters, sizeof view->queue_counters);
 }

@@ -19,7 +19,8 @@ struct vif_host {
     struct store *store;
     struct pool *pool;
     uint16_t own_domid;
-    int fault_fd; /* eventfd on which sessions tell that they have stopped by themselves */
+    int fault_fd;    /* eventfd on which sessions tell that they have stopped by themselves */
+    unsigned queues; /* most that a guest is offered for a vif; 0 is taken for 1 */
     enum translation translation;
     const struct context_ops *contexts; /* as in session_plan */
 };
@@ -55,6 +56,8 @@ struct vif_view {
     const char *error;                /* NULL or the sentence */
     bool connected, interrupts, link; /* the last two only while connected */
     struct session_counters counters; /* of the session, or of the last one */
+    unsigned queues;                  /* likewise; 0 if there was none */
+    struct session_counters queue_counters[VF_QUEUES_MAX];
 };
 
 bool vif_is(const struct vif *vif, uint16_t domid, uint32_t devid);

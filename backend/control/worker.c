@@ -34,7 +34,8 @@
 /* And where the frontend does not say when it has posted buffers (feature-rx-notify absent): as Linux' netback. */
 #define SLEEP_UNTOLD_NS 30000000
 /* Never longer than this, though nothing should ever be found then: a device's interrupt can be lost, and its own
- * drivers look after the rings by a timer too (igb's watchdog). What was found that late is counted. */
+ * drivers look after the rings by a timer too (igb's watchdog). What was found that late, with no event on its way, is
+ * counted. */
 #define SLEEP_WATCHDOG_NS 250000000
 #define SLEEP_POLL_NS     200000
 #define SLEEP_POLL_MAX_NS 2000000
@@ -51,7 +52,7 @@ static void tell_control(struct worker *w)
 {
     uint64_t one = 1;
 
-    if (write(w->plan.fault_fd, &one, sizeof one) < 0)
+    if (write(w->fault_fd, &one, sizeof one) < 0)
         return; /* the counter is full: control has not looked yet and will */
 }
 
@@ -73,11 +74,11 @@ static int failed_call(struct worker *w, const char *guest_fault)
 
 static int receive(struct worker *w, bool *notify)
 {
-    uint64_t before = w->plan.port->counters.hypercalls;
+    uint64_t before = w->port->counters.hypercalls;
     int completed = rx_complete(&w->rx, notify);
     int filled = completed < 0 ? -1 : rx_fill(&w->rx, FILL_BATCH);
 
-    counter_add(&w->hypercalls_rx, w->plan.port->counters.hypercalls - before);
+    counter_add(&w->hypercalls_rx, w->port->counters.hypercalls - before);
     if (completed < 0)
         return failed_call(w, NULL);
     if (filled < 0)
@@ -101,16 +102,16 @@ static void refill(struct worker *w)
 
 static int send_out(struct worker *w, bool *notify)
 {
-    uint64_t before = w->plan.port->counters.hypercalls;
+    uint64_t before = w->port->counters.hypercalls;
     int taken, completed;
 
     refill(w);
     taken = tx_take(&w->tx);
-    if (mcast_tell(&w->mcast))
+    if (mcast_tell(w->mcast))
         tell_control(w);
     completed = taken < 0 ? -1 : tx_complete(&w->tx, taken ? RELEASE_BATCH : 1, notify);
 
-    counter_add(&w->hypercalls_tx, w->plan.port->counters.hypercalls - before);
+    counter_add(&w->hypercalls_tx, w->port->counters.hypercalls - before);
     if (taken < 0)
         return failed_call(w, w->tx.fault);
     if (completed < 0)
@@ -118,50 +119,73 @@ static int send_out(struct worker *w, bool *notify)
     return taken + completed;
 }
 
+/* Each ring's own channel where there are two: a frontend delays channels on which it finds nothing (XSA-391). One
+ * event for both rings where there is one. */
+static void notify(const struct worker *w, bool tx, bool rx)
+{
+    struct port *port = w->port;
+
+    if (w->tx_event == w->rx_event) {
+        tx = tx || rx;
+        rx = false;
+    }
+    if (tx)
+        port->ops->notify(port, w->tx_event);
+    if (rx)
+        port->ops->notify(port, w->rx_event);
+}
+
 /* One round over both rings. Returns how much there was to do; -1: the session has failed. */
 static int turn(struct worker *w)
 {
-    bool notify = false;
-    int received = receive(w, &notify);
-    int sent = received < 0 ? -1 : send_out(w, &notify);
+    bool tx = false, rx = false;
+    int received = receive(w, &rx);
+    int sent = received < 0 ? -1 : send_out(w, &tx);
 
-    /* Also when something failed: what has been pushed has been pushed. One event for both rings. */
-    if (notify)
-        w->plan.port->ops->notify(w->plan.port, w->peer_event);
+    /* Also when something failed: what has been pushed has been pushed. */
+    notify(w, tx, rx);
     counter_add(&w->polls, 1);
     return sent < 0 ? -1 : received + sent;
 }
 
-static void take_events(struct worker *w)
+/* Returns whether there were any. */
+static bool take_events(struct worker *w)
 {
-    struct port *port = w->plan.port;
+    struct port *port = w->port;
+    bool taken = false;
     uint32_t local;
 
     while (port->ops->event_pending(port, &local) == 0) {
-        if (local == w->peer_event)
-            w->peer_pending = true;
+        taken = true;
         if (w->interrupts && local == w->vf_event) {
             w->vf_pending = true;
             counter_add(&w->interrupts_seen, 1);
+        } else if (local == w->tx_event) {
+            w->tx_pending = true;
+        } else if (local == w->rx_event) {
+            w->rx_pending = true;
         }
     }
+    return taken;
 }
 
 static void unmask_events(struct worker *w)
 {
-    struct port *port = w->plan.port;
+    struct port *port = w->port;
 
-    if (w->peer_pending)
-        port->ops->event_unmask(port, w->peer_event);
+    if (w->tx_pending)
+        port->ops->event_unmask(port, w->tx_event);
+    if (w->rx_pending)
+        port->ops->event_unmask(port, w->rx_event);
     if (w->vf_pending)
         port->ops->event_unmask(port, w->vf_event);
-    w->peer_pending = w->vf_pending = false;
+    w->tx_pending = w->rx_pending = w->vf_pending = false;
 }
 
 /* Nanoseconds to sleep at most. */
 static int64_t longest_sleep(const struct worker *w, uint64_t idle_ns)
 {
-    int64_t longest = w->plan.rx_notify ? SLEEP_WATCHDOG_NS : SLEEP_UNTOLD_NS;
+    int64_t longest = w->rx_notify ? SLEEP_WATCHDOG_NS : SLEEP_UNTOLD_NS;
 
     if (!w->interrupts) {
         longest = idle_ns > SLEEP_POLL_MAX_NS ? SLEEP_POLL_MAX_NS : (int64_t)idle_ns;
@@ -179,7 +203,7 @@ static int64_t longest_sleep(const struct worker *w, uint64_t idle_ns)
 static void sleep_until_event(struct worker *w, int64_t longest)
 {
     struct pollfd fds[2] = {
-        {.fd = w->plan.port->ops->event_fd(w->plan.port), .events = POLLIN},
+        {.fd = w->port->ops->event_fd(w->port), .events = POLLIN},
         {.fd = w->wake_fd, .events = POLLIN},
     };
     struct timespec limit = {longest / 1000000000, longest % 1000000000};
@@ -198,7 +222,7 @@ static int prepare_sleep(struct worker *w)
     unmask_events(w);
     ring_ask(&w->tx.ring, 1);
     rx_ask(&w->rx);
-    w->plan.vf->ops->arm(w->plan.vf);
+    w->queue->ops->arm(w->queue);
     return turn(w);
 }
 
@@ -262,6 +286,7 @@ int worker_start(struct worker *worker)
 
     if (rc)
         errno = rc;
+    worker->running = rc == 0;
     return rc ? -1 : 0;
 }
 
@@ -269,10 +294,13 @@ void worker_stop(struct worker *worker)
 {
     uint64_t one = 1;
 
+    if (!worker->running)
+        return;
     __atomic_store_n(&worker->stop, true, __ATOMIC_RELEASE);
     if (write(worker->wake_fd, &one, sizeof one) < 0)
         return; /* cannot happen: the counter starts at 0 and is written here only */
     pthread_join(worker->thread, NULL);
+    worker->running = false;
 }
 
 void worker_set_rate(struct worker *worker, struct rate rate)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread that moves one vif's packets: it owns both rings, the VF's data verbs and the port from worker_start to
- * worker_stop. The control thread talks to it by wake_fd and hears from it by plan.fault_fd. */
+/* The thread that moves one queue's packets: it owns both rings, the VF's queue pair and the port from worker_start to
+ * worker_stop, and shares nothing on a packet's way with the workers of other queues. The control thread talks to it
+ * by wake_fd and hears from it by fault_fd. */
 #ifndef NETVF_CONTROL_WORKER_H
 #define NETVF_CONTROL_WORKER_H
 
@@ -12,35 +13,41 @@
 #include "datapath/tx.h"
 
 struct worker {
-    struct session_plan plan;
+    /* Set before worker_start, the worker's until worker_stop has returned. */
+    struct port *port;
+    struct vf_queue *queue;
     struct translate translate;
     struct tx tx;
     struct rx rx;
-    struct echo echo;
-    struct mcast mcast;
+    struct mcast *mcast; /* the session's */
     uint64_t
         rate; /* what control wants of tx.bucket: bytes << 32 | interval_us, one word for atomicity */
-    uint64_t rate_taken;           /* as the bucket has it */
-    uint32_t peer_event, vf_event; /* local ports */
-    bool interrupts;               /* vf_event is bound; else the VF is polled */
+    uint64_t rate_taken; /* as the bucket has it */
+    /* Local ports. Where the guest has one channel for both rings, tx_event and rx_event are the same. */
+    uint32_t tx_event, rx_event, vf_event;
+    bool interrupts; /* vf_event is bound; else the VF is polled */
+    bool rx_notify;  /* as in session_plan */
+    int fault_fd;    /* likewise */
     int wake_fd;
 
     pthread_t thread;
+    bool running;             /* there is a thread to be ended: control's */
     bool stop;                /* set by control */
     enum session_state state; /* set by the worker, once */
     struct why why;           /* valid when state is not SESSION_RUNNING */
 
-    bool peer_pending, vf_pending; /* events taken and not unmasked yet */
+    bool tx_pending, rx_pending, vf_pending; /* events taken and not unmasked yet */
     uint64_t last_work_ns,
         last_load_ns;       /* end of the last round that did something; that was under load */
     uint64_t load_round_ns; /* how long that took */
 
-    struct port_counters port_before; /* the port is older than the session */
     uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls, missed_wakeups;
     bool unwoken; /* the last sleep ended by the watchdog */
 };
 
+/* -1/errno if there is no thread to be had. */
 int worker_start(struct worker *worker);
+/* Waits for its end; also if it was never started. */
 void worker_stop(struct worker *worker);
 void worker_set_rate(struct worker *worker, struct rate rate);
 enum session_state worker_state(struct worker *worker, struct why *why);

@@ -42,13 +42,23 @@ static inline uint64_t *echo_note(struct echo *echo, uint32_t length)
     return &echo->notes[length % ECHO_LENGTHS];
 }
 
+/* Never back: senders on several threads leave notes, and one may have looked at `seen` long ago. */
+static inline void echo_raise(uint64_t *word, uint64_t until)
+{
+    uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+    while (old < until && !__atomic_compare_exchange_n(word, &old, until, true, __ATOMIC_RELAXED,
+                                                       __ATOMIC_RELAXED))
+        ;
+}
+
 /* A group-addressed frame of this length is about to leave. Before the doorbell, whose barrier publishes the note. */
 static inline void echo_expect(struct echo *echo, uint32_t length)
 {
     uint64_t until = __atomic_load_n(&echo->seen, __ATOMIC_RELAXED) + ECHO_WINDOW;
 
-    __atomic_store_n(echo_note(echo, length), until, __ATOMIC_RELAXED);
-    __atomic_store_n(&echo->until, until, __ATOMIC_RELAXED);
+    echo_raise(echo_note(echo, length), until);
+    echo_raise(&echo->until, until);
 }
 
 /* Whether the frame whose first buffer, the `ahead`-th after those counted as seen, holds so many bytes may be an

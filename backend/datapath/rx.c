@@ -34,7 +34,7 @@ static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot, st
 int rx_fill(struct rx *rx, unsigned least)
 {
     uint64_t dma[RX_BATCH];
-    uint32_t buffer = vf_rx_buffer(rx->vf);
+    uint32_t buffer = vf_rx_buffer(rx->queue->vf);
     unsigned room, count, good = 0;
     int waiting = ring_waiting(&rx->ring);
 
@@ -42,7 +42,7 @@ int rx_fill(struct rx *rx, unsigned least)
         rx->fault = "its rx ring claims more requests than it has slots";
         return -1;
     }
-    room = rx->vf->ops->rx_room(rx->vf);
+    room = rx->queue->ops->rx_room(rx->queue);
     count = (unsigned)waiting < room ? (unsigned)waiting : room;
     if (!count || (count < least && rx->posted >= RX_LOW))
         return 0;
@@ -63,7 +63,7 @@ int rx_fill(struct rx *rx, unsigned least)
         if (slot->posted)
             dma[good++] = translate_address(&slot->pin, 0, buffer);
     }
-    rx->vf->ops->rx_post(rx->vf, dma, good);
+    rx->queue->ops->rx_post(rx->queue, dma, good);
     rx->posted += good;
     return (int)count;
 }
@@ -203,7 +203,7 @@ static unsigned answerable(const struct rx *rx, unsigned filled)
 
 int rx_complete(struct rx *rx, bool *notify)
 {
-    unsigned filled = rx->vf->ops->rx_reap(rx->vf, rx->received, RX_BATCH);
+    unsigned filled = rx->queue->ops->rx_reap(rx->queue, rx->received, RX_BATCH);
     unsigned count = answerable(rx, filled);
     unsigned pins = 0, next = 0;
 

@@ -41,8 +41,8 @@ struct rx_frame {
 struct rx {
     struct ring ring;
     struct translate *translate;
-    struct vf *vf;
-    struct echo *echo;              /* shared with the sending side */
+    struct vf_queue *queue;
+    struct echo *echo;              /* this queue's; shared with the sending sides */
     const struct dma_page *scratch; /* one page of our own, for looking at headers */
     uint8_t mac[6];                 /* the vif's own */
     const char *fault;

@@ -35,7 +35,7 @@ static void set_header_buffer(struct tx *tx, struct tx_work *work, uint32_t fram
 /* Step 1. Frames into tx->work, their parts into tx->pieces. Returns how many. */
 static int take_slots(struct tx *tx)
 {
-    unsigned room = tx->vf->ops->tx_room(tx->vf);
+    unsigned room = tx->queue->ops->tx_room(tx->queue);
     unsigned count = 0, pieces = 0;
     int waiting = ring_waiting(&tx->ring);
 
@@ -129,7 +129,7 @@ static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
 /* Are the headers within the lengths for which the VF offloads anything? */
 static bool within_vf(const struct tx *tx, const struct headers *headers)
 {
-    const struct vf_offloads *can = &tx->vf->ops->offloads;
+    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
 
     return headers->mac_len <= can->mac_len_max && headers->ip_len <= can->ip_len_max;
 }
@@ -145,7 +145,7 @@ static bool can_segment(const struct tx *tx, const struct tx_work *work, uint32_
 
 static bool vf_can_sum(const struct tx *tx, const struct headers *headers)
 {
-    const struct vf_offloads *can = &tx->vf->ops->offloads;
+    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
 
     return headers->l4 != VF_L4_NONE && within_vf(tx, headers) &&
            (headers->ipv4 ? can->csum_ipv4 : can->csum_ipv6);
@@ -178,7 +178,7 @@ static bool refuse(struct tx *tx, struct tx_work *work)
     }
     headers_read(work->private, work->copied, headers);
     /* On the wire, without CRC. */
-    limit = vf_mtu(tx->vf) + headers->mac_len;
+    limit = vf_mtu(tx->queue->vf) + headers->mac_len;
     if (work->mss)
         return !can_segment(tx, work, limit);
     if (work->total > limit)
@@ -279,9 +279,11 @@ static void note_group(struct tx *tx, const struct tx_work *work)
 {
     if (!(work->private[0] & 1))
         return;
-    echo_expect(tx->echo, work->total);
-    if (work->headers.vlan)
-        echo_expect(tx->echo, work->total - 4);
+    for (unsigned i = 0; i < tx->echo_count; i++) {
+        echo_expect(&tx->echo[i], work->total);
+        if (work->headers.vlan)
+            echo_expect(&tx->echo[i], work->total - 4);
+    }
 }
 
 /* Step 5. */
@@ -314,7 +316,7 @@ static void post(struct tx *tx, struct tx_work *work)
         segments[count++] = (struct vf_segment){
             translate_address(&slot->pin, piece->offset, piece->length), piece->length};
     }
-    tx->vf->ops->tx_post(tx->vf, segments, count, work->blank || work->mss ? &offload : NULL);
+    tx->queue->ops->tx_post(tx->queue, segments, count, work->blank || work->mss ? &offload : NULL);
     work->frame->posted = work->frame->ok = true;
     counter_add(&tx->counters.packets, 1);
     counter_add(&tx->counters.segments, segments_of(work));
@@ -348,7 +350,7 @@ int tx_take(struct tx *tx)
         posted = true;
     }
     if (posted)
-        tx->vf->ops->tx_doorbell(tx->vf);
+        tx->queue->ops->tx_doorbell(tx->queue);
     return count;
 }
 
@@ -398,7 +400,7 @@ int tx_complete(struct tx *tx, unsigned least, bool *notify)
 {
     unsigned frames, slots;
 
-    tx->done += tx->vf->ops->tx_reap(tx->vf);
+    tx->done += tx->queue->ops->tx_reap(tx->queue);
     slots = finished(tx, &frames);
     if (!slots || slots < least)
         return 0;

@@ -83,8 +83,10 @@ struct tx {
     struct ring ring;
     struct port *port;
     struct translate *translate;
-    struct vf *vf;
-    struct echo *echo;   /* shared with the receiving side */
+    struct vf_queue *queue;
+    struct echo *
+        echo; /* one for each queue, shared with the receiving sides: any may hear what leaves here */
+    unsigned echo_count;
     struct mcast *mcast; /* feature-multicast-control was offered, or NULL */
     /* TX_PAGES each: header copies, behind them bounced frames. The VF reads header_pages. What is looked at are the
      * private_pages: the same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */

@@ -42,7 +42,7 @@ static bool is_mcast(const netif_extra_info_t *extra)
 /* What a VF can segment was offered, and nothing else (control/negotiate.c). */
 static bool gso_offered(const struct tx *tx, unsigned type)
 {
-    const struct vf_offloads *can = &tx->vf->ops->offloads;
+    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
 
     return (type == XEN_NETIF_GSO_TYPE_TCPV4 && can->tso_ipv4) ||
            (type == XEN_NETIF_GSO_TYPE_TCPV6 && can->tso_ipv6);

@@ -53,75 +53,104 @@ static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
     return 0;
 }
 
-/* Queue off, and seen to be off. */
-static int queue_off(struct igbvf *v, unsigned control)
+/* Every queue off, and seen to be off: also those that no session of ours has used. */
+static int queues_off(struct igbvf *v)
 {
-    reg_write(v, control, 0);
+    int rc = 0;
+
+    for (unsigned i = 0; i < v->vf.queues; i++) {
+        queue_write(&v->queues[i], TXDCTL, 0);
+        queue_write(&v->queues[i], RXDCTL, 0);
+    }
     reg_read(v, STATUS); /* flush */
     pci_wait_us(10000);
-    return reg_read(v, control) & DCTL_ENABLE ? -1 : 0;
+    for (unsigned i = 0; i < v->vf.queues; i++)
+        if ((queue_read(&v->queues[i], TXDCTL) | queue_read(&v->queues[i], RXDCTL)) & DCTL_ENABLE)
+            rc = -1;
+    return rc;
 }
 
-/* Order of 4.5.9: off, base and length, head and tail 0, on. */
-static void start_tx(struct igbvf *v)
+/* Order of 4.5.9: off (queues_off), base and length, head and tail 0, on. */
+static void start_tx(struct igbvf_queue *q)
 {
-    queue_off(v, TXDCTL);
-    reg_write(v, TDLEN, RING_SIZE * sizeof(struct igbvf_desc));
-    reg_write(v, TDBAL, (uint32_t)v->tx.dma);
-    reg_write(v, TDBAH, (uint32_t)(v->tx.dma >> 32));
-    reg_write(v, TDH, 0);
-    reg_write(v, TDT, 0);
+    queue_write(q, TDLEN, RING_SIZE * sizeof(struct igbvf_desc));
+    queue_write(q, TDBAL, (uint32_t)q->tx.dma);
+    queue_write(q, TDBAH, (uint32_t)(q->tx.dma >> 32));
+    queue_write(q, TDH, 0);
+    queue_write(q, TDT, 0);
     /* Write-backs in order with the data they stand for. */
-    reg_write(v, TXCTL, reg_read(v, TXCTL) & ~TXCTL_WB_RELAXED);
-    reg_write(v, TXDCTL, DCTL_ENABLE | DCTL_THRESHOLDS(8, 1, 1));
+    queue_write(q, TXCTL, queue_read(q, TXCTL) & ~TXCTL_WB_RELAXED);
+    queue_write(q, TXDCTL, DCTL_ENABLE | DCTL_THRESHOLDS(8, 1, 1));
 }
 
-static void start_rx(struct igbvf *v)
+static void start_rx(struct igbvf_queue *q)
 {
-    queue_off(v, RXDCTL);
-    reg_write(v, RDLEN, RING_SIZE * sizeof(struct igbvf_desc));
-    reg_write(v, RDBAL, (uint32_t)v->rx.dma);
-    reg_write(v, RDBAH, (uint32_t)(v->rx.dma >> 32));
-    reg_write(v, RDH, 0);
-    reg_write(v, RDT, 0);
+    queue_write(q, RDLEN, RING_SIZE * sizeof(struct igbvf_desc));
+    queue_write(q, RDBAL, (uint32_t)q->rx.dma);
+    queue_write(q, RDBAH, (uint32_t)(q->rx.dma >> 32));
+    queue_write(q, RDH, 0);
+    queue_write(q, RDT, 0);
     /* DROP_EN: a guest that posts no buffers must not hold up the port for the others (7.1.4.6). */
-    reg_write(v, SRRCTL,
-              SRRCTL_KIB(vf_rx_buffer(&v->vf) / 1024) | SRRCTL_ONE_BUFFER | SRRCTL_DROP_EN);
-    reg_write(v, RXDCTL, DCTL_ENABLE | DCTL_THRESHOLDS(8, 8, 1));
+    queue_write(q, SRRCTL,
+                SRRCTL_KIB(vf_rx_buffer(q->queue.vf) / 1024) | SRRCTL_ONE_BUFFER | SRRCTL_DROP_EN);
+    queue_write(q, RXDCTL, DCTL_ENABLE | DCTL_THRESHOLDS(8, 8, 1));
     /* RDT follows with the first buffers: a tail written before the queue is on is lost. */
 }
 
-/* Vector 0 for the receive queue only. Sent frames are reaped whenever the worker is awake, and on a short timer
- * while some are outstanding: an interrupt for each would tell it nothing it waits for. */
-static void start_interrupts(struct igbvf *v)
+/* Vector n for receive queue n, none for the send queues. Sent frames are reaped whenever the worker is awake, and on
+ * a short timer while some are outstanding: an interrupt for each would tell it nothing it waits for. */
+static void start_interrupts(struct igbvf *v, const struct vf_queue_setup *queues, unsigned count)
 {
-    reg_write(v, IVAR0, IVAR_VALID);
-    reg_write(v, EITR(0), EITR_US(INTERRUPT_INTERVAL_US));
+    uint32_t ivar = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!queues[i].interrupts)
+            continue;
+        ivar |= IVAR_RX(i, i);
+        reg_write(v, EITR(i), EITR_US(INTERRUPT_INTERVAL_US));
+        v->queues[i].vector_bit = 1u << i;
+        v->queues[i].eims = (volatile uint32_t *)(v->bar + EIMS);
+    }
+    reg_write(v, IVAR0, ivar);
     reg_write(v, EIAC, VECTORS_ALL); /* the cause clears itself, and ... */
     reg_write(v, EIAM, VECTORS_ALL); /* ... the vector masks itself until it is armed again */
 }
 
-static int igbvf_start(struct vf *vf, const struct dma_page *ring_pages, bool interrupts,
+static void set_up_queue(struct igbvf *v, unsigned index, struct vf_queue_setup *setup)
+{
+    struct igbvf_queue *q = &v->queues[index];
+
+    *q = (struct igbvf_queue){.queue = {.ops = &igbvf_queue_ops, .vf = &v->vf},
+                              .registers = q->registers};
+    q->tx.ring = setup->ring_pages[0].va;
+    q->tx.dma = setup->ring_pages[0].dma;
+    q->rx.ring = setup->ring_pages[1].va;
+    q->rx.dma = setup->ring_pages[1].dma;
+    setup->queue = &q->queue;
+}
+
+static int igbvf_start(struct vf *vf, struct vf_queue_setup *queues, unsigned count,
                        struct why *why)
 {
     struct igbvf *v = igbvf(vf);
 
-    memset(&v->tx, 0, sizeof v->tx);
-    memset(&v->rx, 0, sizeof v->rx);
-    v->tx.ring = ring_pages[0].va;
-    v->tx.dma = ring_pages[0].dma;
-    v->rx.ring = ring_pages[1].va;
-    v->rx.dma = ring_pages[1].dma;
-    v->interrupts = interrupts;
+    if (!count || count > vf->queues) {
+        errno = EINVAL;
+        return why_fail(why, "VF %s has %u queue pairs, not %u", vf->pci, vf->queues, count);
+    }
+    for (unsigned i = 0; i < count; i++)
+        set_up_queue(v, i, &queues[i]);
     if (igbvf_set_frame_max(v, why) < 0)
         return -1;
     if (pci_write16(&v->function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) < 0)
         return why_fail(why, "VF %s: cannot turn on bus mastering: %s", vf->pci, strerror(errno));
     reg_write(v, EIMC, VECTORS_ALL);
-    start_tx(v);
-    start_rx(v);
-    if (interrupts)
-        start_interrupts(v);
+    queues_off(v);
+    start_interrupts(v, queues, count);
+    for (unsigned i = 0; i < count; i++) {
+        start_tx(&v->queues[i]);
+        start_rx(&v->queues[i]);
+    }
     return 0;
 }
 
@@ -132,7 +161,7 @@ static int igbvf_stop(struct vf *vf)
     reg_write(v, EIMC, VECTORS_ALL);
     /* A queue that does not go off is no reason to go on: bus mastering is the stronger switch, and the one whose
      * effect can be proven. */
-    if (queue_off(v, TXDCTL) < 0 || queue_off(v, RXDCTL) < 0)
+    if (queues_off(v) < 0)
         log_warn("VF %s: a queue does not go off; turning off its bus mastering", vf->pci);
     return pci_silence(&v->function);
 }
@@ -142,14 +171,6 @@ static bool igbvf_link_up(struct vf *vf)
     uint32_t status = reg_read(igbvf(vf), STATUS);
 
     return status != ~0u && (status & STATUS_LU);
-}
-
-static void igbvf_arm(struct vf *vf)
-{
-    struct igbvf *v = igbvf(vf);
-
-    if (v->interrupts)
-        reg_write(v, EIMS, 1);
 }
 
 static void igbvf_count(struct vf *vf, struct vf_counters *counters)
@@ -165,7 +186,6 @@ static void igbvf_count(struct vf *vf, struct vf_counters *counters)
         v->last_counter[i] = now;
     }
     *counters = v->counted;
-    counters->doorbells = vf->doorbells;
 }
 
 static void igbvf_close(struct vf *vf)
@@ -199,14 +219,6 @@ static const struct vf_ops igbvf_ops = {
     .set_multicast = igbvf_set_multicast,
     .link_up = igbvf_link_up,
     .close = igbvf_close,
-    .tx_room = igbvf_tx_room,
-    .tx_post = igbvf_tx_post,
-    .tx_doorbell = igbvf_tx_doorbell,
-    .tx_reap = igbvf_tx_reap,
-    .rx_room = igbvf_rx_room,
-    .rx_post = igbvf_rx_post,
-    .rx_reap = igbvf_rx_reap,
-    .arm = igbvf_arm,
     .count = igbvf_count,
 };
 
@@ -220,15 +232,17 @@ static void enable_msix(const struct pci_function *function)
         pci_write16(function, msix + 2, control | 0x8000);
 }
 
-struct vf *igbvf_open(const char *pci, struct why *why)
+struct vf *igbvf_open(const char *pci, unsigned queues, struct why *why)
 {
-    struct igbvf *v = calloc(1, sizeof *v);
+    struct igbvf *v = aligned_alloc(_Alignof(struct igbvf), sizeof *v);
 
     if (!v) {
         why_fail(why, "no memory for VF %s", pci);
         return NULL;
     }
+    memset(v, 0, sizeof *v);
     v->vf.ops = &igbvf_ops;
+    v->vf.queues = queues;
     snprintf(v->vf.pci, sizeof v->vf.pci, "%s", pci);
     if (pci_open(&v->function, pci) < 0) {
         why_fail(why, "cannot open VF %s: %s", pci, strerror(errno));
@@ -247,6 +261,8 @@ struct vf *igbvf_open(const char *pci, struct why *why)
         why_fail(why, "cannot map the registers of VF %s: %s", pci, strerror(errno));
         goto fail;
     }
+    for (unsigned i = 0; i < queues; i++)
+        v->queues[i].registers = v->bar + i * QUEUE_STRIDE;
     return &v->vf;
 
 fail:

@@ -5,6 +5,7 @@
 
 #include "vf/vf.h"
 
-struct vf *igbvf_open(const char *pci, struct why *why);
+/* `queues`: the queue pairs of this kind of VF. NULL and a sentence on failure. */
+struct vf *igbvf_open(const char *pci, unsigned queues, struct why *why);
 
 #endif

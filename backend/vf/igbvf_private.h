@@ -30,6 +30,16 @@ struct igbvf_rx {
     uint16_t clean; /* oldest posted descriptor */
 };
 
+/* A queue pair. Its worker writes the tails and its own bit of EIMS, where a 0 changes nothing: no lock is needed. */
+struct igbvf_queue {
+    struct vf_queue queue;
+    volatile uint8_t *registers; /* the BAR, moved on to this pair's registers */
+    volatile uint32_t *eims;     /* NULL: no interrupts */
+    uint32_t vector_bit;
+    struct igbvf_tx tx;
+    struct igbvf_rx rx;
+} __attribute__((aligned(64))); /* two workers share no cache line */
+
 struct igbvf {
     struct vf vf;
     struct pci_function function;
@@ -38,9 +48,7 @@ struct igbvf {
         mailbox_seen; /* clearing bits of V2PMAILBOX that a read has taken and nobody has used yet */
     uint8_t mac[6];   /* what the PF has told it in the reset handshake */
     bool emulated;    /* QEMU's */
-    bool interrupts;
-    struct igbvf_tx tx;
-    struct igbvf_rx rx;
+    struct igbvf_queue queues[VF_QUEUES_MAX];
     uint32_t last_counter[4]; /* 32-bit counters at the last look: GPTC GOTC GPRC GORC */
     struct vf_counters counted;
 };
@@ -48,6 +56,11 @@ struct igbvf {
 static inline struct igbvf *igbvf(struct vf *vf)
 {
     return (struct igbvf *)vf;
+}
+
+static inline struct igbvf_queue *igbvf_queue(struct vf_queue *queue)
+{
+    return (struct igbvf_queue *)queue;
 }
 
 /* Registers are mapped uncached; each access is one bus access, in program order among themselves. */
@@ -61,14 +74,17 @@ static inline void reg_write(struct igbvf *v, unsigned offset, uint32_t value)
     *(volatile uint32_t *)(v->bar + offset) = value;
 }
 
-unsigned igbvf_tx_room(struct vf *vf);
-void igbvf_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned count,
-                   const struct vf_offload *offload);
-void igbvf_tx_doorbell(struct vf *vf);
-unsigned igbvf_tx_reap(struct vf *vf);
-unsigned igbvf_rx_room(struct vf *vf);
-void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count);
-unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max);
+static inline uint32_t queue_read(const struct igbvf_queue *q, unsigned offset)
+{
+    return *(volatile uint32_t *)(q->registers + offset);
+}
+
+static inline void queue_write(struct igbvf_queue *q, unsigned offset, uint32_t value)
+{
+    *(volatile uint32_t *)(q->registers + offset) = value;
+}
+
+extern const struct vf_queue_ops igbvf_queue_ops;
 
 /* V2PMAILBOX as it is, with the bits that former reads have cleared and nobody has used yet. */
 uint32_t igbvf_mailbox(struct igbvf *v);

@@ -41,18 +41,19 @@
 #define MBX_HASHES_MAX    30u
 
 /* Interrupts (8.8) */
-#define EICS        0x1520
-#define EIMS        0x1524
-#define EIMC        0x1528
-#define EIAC        0x152c
-#define EIAM        0x1530
-#define EITR(n)     (0x1680u + 4u * (n))
-#define EITR_US(us) ((uint32_t)(us) << 2) /* interval in bits 14:2, microseconds */
-#define IVAR0       0x1700                /* byte 0: receive queue 0, byte 1: send queue 0 */
-#define IVAR_VALID  0x80u
-#define VECTORS_ALL 0x7u
+#define EICS                   0x1520
+#define EIMS                   0x1524
+#define EIMC                   0x1528
+#define EIAC                   0x152c
+#define EIAM                   0x1530
+#define EITR(n)                (0x1680u + 4u * (n))
+#define EITR_US(us)            ((uint32_t)(us) << 2) /* interval in bits 14:2, microseconds */
+#define IVAR0                  0x1700 /* byte 2n: receive queue n, byte 2n + 1: send queue n */
+#define IVAR_RX(queue, vector) ((0x80u | (vector)) << 16u * (queue))
+#define VECTORS_ALL            0x7u
 
-/* Receive queue 0 (8.10) */
+/* Receive queue 0 (8.10); those of pair n lie n strides further, here and in the send half. */
+#define QUEUE_STRIDE      0x100u
 #define RDBAL             0x2800
 #define RDBAH             0x2804
 #define RDLEN             0x2808

@@ -11,9 +11,9 @@
 #include <assert.h>
 
 /* One descriptor stays free, so that head == tail means empty. */
-unsigned igbvf_tx_room(struct vf *vf)
+static unsigned tx_room(struct vf_queue *queue)
 {
-    const struct igbvf_tx *tx = &igbvf(vf)->tx;
+    const struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
 
     return (tx->clean - tx->tail - 1u) & RING_MASK;
 }
@@ -24,14 +24,14 @@ static void tx_put(struct igbvf_tx *tx, const struct igbvf_desc *desc)
     tx->tail = (tx->tail + 1) & RING_MASK;
 }
 
-void igbvf_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned count,
-                   const struct vf_offload *offload)
+static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
+                    const struct vf_offload *offload)
 {
-    struct igbvf_tx *tx = &igbvf(vf)->tx;
+    struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
     struct igbvf_desc desc;
     uint32_t total = 0;
 
-    assert(count && igbvf_tx_room(vf) > count);
+    assert(count && tx_room(queue) > count);
     if (offload) {
         desc = desc_context(offload);
         /* The queue keeps its context: the frames of one stream need it once. */
@@ -50,19 +50,19 @@ void igbvf_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned co
     tx->frame_end[tx->frame_tail++ & RING_MASK] = (uint8_t)((tx->tail - 1u) & RING_MASK);
 }
 
-void igbvf_tx_doorbell(struct vf *vf)
+static void tx_doorbell(struct vf_queue *queue)
 {
-    struct igbvf *v = igbvf(vf);
+    struct igbvf_queue *q = igbvf_queue(queue);
 
     /* Descriptors before the tail, in the VF's eyes. Pairs with its read of them after it has seen TDT. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    reg_write(v, TDT, v->tx.tail);
-    counter_add(&vf->doorbells, 1);
+    queue_write(q, TDT, q->tx.tail);
+    counter_add(&queue->doorbells, 1);
 }
 
-unsigned igbvf_tx_reap(struct vf *vf)
+static unsigned tx_reap(struct vf_queue *queue)
 {
-    struct igbvf_tx *tx = &igbvf(vf)->tx;
+    struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
     unsigned done = 0;
 
     while (tx->frame_head != tx->frame_tail) {
@@ -80,19 +80,19 @@ unsigned igbvf_tx_reap(struct vf *vf)
     return done;
 }
 
-unsigned igbvf_rx_room(struct vf *vf)
+static unsigned rx_room(struct vf_queue *queue)
 {
-    const struct igbvf_rx *rx = &igbvf(vf)->rx;
+    const struct igbvf_rx *rx = &igbvf_queue(queue)->rx;
 
     return (rx->clean - rx->tail - 1u) & RING_MASK;
 }
 
-void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count)
+static void rx_post(struct vf_queue *queue, const uint64_t *dma, unsigned count)
 {
-    struct igbvf *v = igbvf(vf);
-    struct igbvf_rx *rx = &v->rx;
+    struct igbvf_queue *q = igbvf_queue(queue);
+    struct igbvf_rx *rx = &q->rx;
 
-    assert(count <= igbvf_rx_room(vf));
+    assert(count <= rx_room(queue));
     if (!count)
         return;
     for (unsigned i = 0; i < count; i++) {
@@ -101,14 +101,14 @@ void igbvf_rx_post(struct vf *vf, const uint64_t *dma, unsigned count)
         rx->tail = (rx->tail + 1) & RING_MASK;
     }
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in tx_doorbell */
-    reg_write(v, RDT, rx->tail);
-    counter_add(&vf->doorbells, 1);
+    queue_write(q, RDT, rx->tail);
+    counter_add(&queue->doorbells, 1);
 }
 
-unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max)
+static unsigned rx_reap(struct vf_queue *queue, struct vf_received *received, unsigned max)
 {
-    struct igbvf_rx *rx = &igbvf(vf)->rx;
-    uint32_t buffer = vf_rx_buffer(vf);
+    struct igbvf_rx *rx = &igbvf_queue(queue)->rx;
+    uint32_t buffer = vf_rx_buffer(queue->vf);
     unsigned done = 0;
 
     while (done < max && rx->clean != rx->tail) {
@@ -126,3 +126,24 @@ unsigned igbvf_rx_reap(struct vf *vf, struct vf_received *received, unsigned max
     }
     return done;
 }
+
+/* EIMS sets the bits written as 1 and leaves the others (8.8): a pair arms its own vector without asking the others.
+ * A frame received while the vector was masked has left its bit in EICR, so that the interrupt comes at once. */
+static void arm(struct vf_queue *queue)
+{
+    const struct igbvf_queue *q = igbvf_queue(queue);
+
+    if (q->eims)
+        *q->eims = q->vector_bit;
+}
+
+const struct vf_queue_ops igbvf_queue_ops = {
+    .tx_room = tx_room,
+    .tx_post = tx_post,
+    .tx_doorbell = tx_doorbell,
+    .tx_reap = tx_reap,
+    .rx_room = rx_room,
+    .rx_post = rx_post,
+    .rx_reap = rx_reap,
+    .arm = arm,
+};

@@ -10,13 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* PCI ids, vendor << 16 | device, and the driver for each. */
+/* PCI ids, vendor << 16 | device, the driver for each, and how many queue pairs it has. */
 static const struct {
     uint32_t id;
-    struct vf *(*open)(const char *pci, struct why *why);
+    struct vf *(*open)(const char *pci, unsigned queues, struct why *why);
+    unsigned queues;
 } families[] = {
-    {0x808610ca, igbvf_open}, /* 82576 VF */
-    {0x80861520, igbvf_open}, /* i350 VF: the same register file, one queue pair */
+    {0x808610ca, igbvf_open, 2}, /* 82576 VF: two for each of the eight pools (8.26.1) */
+    {0x80861520, igbvf_open, 1}, /* i350 VF: the same register file */
 };
 
 struct vf *vf_open(const char *pci, struct why *why)
@@ -32,7 +33,7 @@ struct vf *vf_open(const char *pci, struct why *why)
     }
     for (unsigned i = 0; i < sizeof families / sizeof *families; i++)
         if (families[i].id == id)
-            return families[i].open(pci, why);
+            return families[i].open(pci, families[i].queues, why);
     why_fail(why, "VF %s is of a kind (%04x:%04x) that netvf has no driver for", pci, id >> 16,
              id & 0xffff);
     errno = ENOTSUP;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A virtual function as the rest of the backend sees it: reset it, run it, hand it batches, stop it.
  *
- * One driver per VF family fills struct vf_ops (igbvf.c: 82576, i350). Control verbs may sleep (up to two seconds in
- * a reset handshake) and belong to the control thread; data verbs never block, make no system call, and belong to the
- * one worker that owns the queue. */
+ * One driver per VF family fills struct vf_ops and struct vf_queue_ops (igbvf.c: 82576, i350). The verbs of a VF may
+ * sleep (up to two seconds in a reset handshake) and belong to the control thread. Those of a queue pair never block,
+ * make no system call, take no lock and touch no register that another pair uses: a pair belongs to the one worker
+ * that owns it. */
 #ifndef NETVF_VF_VF_H
 #define NETVF_VF_VF_H
 
@@ -61,20 +62,27 @@ struct vf_multicast {
 struct vf_counters {
     uint64_t tx_packets, tx_bytes, rx_packets,
         rx_bytes; /* on the wire, as the VF counts them, widened to 64 bits */
-    uint64_t doorbells;
 };
 
 struct vf;
+struct vf_queue;
+
+/* How a queue pair is to run. */
+struct vf_queue_setup {
+    const struct dma_page *ring_pages; /* VF_RING_PAGES of them */
+    bool interrupts;                   /* by the MSI-X vector of the pair's own number */
+    struct vf_queue *queue;            /* out: the pair, as long as the VF is not stopped */
+};
 
 struct vf_ops {
     const char *family;
     struct vf_offloads offloads;
-    /* Control. reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`. start: rings and
-     * registers, queues enabled; needs VF_RING_PAGES dma pages. stop: returns 0 when the VF is proven quiet (queues
-     * off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be released. */
+    /* reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`. start: rings and
+     * registers, the first `count` queue pairs enabled and handed out. stop: returns 0 when the VF is proven quiet
+     * (all queues off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be
+     * released. */
     int (*reset)(struct vf *vf, uint8_t mac[6], struct why *why);
-    int (*start)(struct vf *vf, const struct dma_page *ring_pages, bool interrupts,
-                 struct why *why);
+    int (*start)(struct vf *vf, struct vf_queue_setup *queues, unsigned count, struct why *why);
     int (*stop)(struct vf *vf);
     /* After start; may be called again while the rings run. The VF may deliver more groups than it is told. -1 and a
      * sentence if the PF's driver refuses. */
@@ -82,27 +90,30 @@ struct vf_ops {
     bool (*link_up)(struct vf *vf);
     void (*close)(struct vf *vf);
 
-    /* Data, send side. tx_room: how many descriptors are free; a frame takes one for each segment and at most one for
+    /* Reads the device's counters (slow, a register each) and adds up what is new. */
+    void (*count)(struct vf *vf, struct vf_counters *counters);
+};
+
+struct vf_queue_ops {
+    /* Send side. tx_room: how many descriptors are free; a frame takes one for each segment and at most one for
      * its offload. tx_post: queue one frame, for which there must be room; `offload` is NULL when there is nothing to
      * finish. tx_doorbell: tell the VF about all that was posted. tx_reap: how many further frames the VF is done
      * with, in the order posted. */
-    unsigned (*tx_room)(struct vf *vf);
-    void (*tx_post)(struct vf *vf, const struct vf_segment *segments, unsigned count,
+    unsigned (*tx_room)(struct vf_queue *queue);
+    void (*tx_post)(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
                     const struct vf_offload *offload);
-    void (*tx_doorbell)(struct vf *vf);
-    unsigned (*tx_reap)(struct vf *vf);
+    void (*tx_doorbell)(struct vf_queue *queue);
+    unsigned (*tx_reap)(struct vf_queue *queue);
 
-    /* Data, receive side. Each buffer is a whole page, of which the first vf_rx_buffer() bytes may be written. rx_room:
+    /* Receive side. Each buffer is a whole page, of which the first vf_rx_buffer() bytes may be written. rx_room:
      * how many more can be posted. rx_post ends with the doorbell. */
-    unsigned (*rx_room)(struct vf *vf);
-    void (*rx_post)(struct vf *vf, const uint64_t *dma, unsigned count);
-    unsigned (*rx_reap)(struct vf *vf, struct vf_received *received, unsigned max);
+    unsigned (*rx_room)(struct vf_queue *queue);
+    void (*rx_post)(struct vf_queue *queue, const uint64_t *dma, unsigned count);
+    unsigned (*rx_reap)(struct vf_queue *queue, struct vf_received *received, unsigned max);
 
-    /* Interrupts: arm, then look at both rings once more before sleeping. */
-    void (*arm)(struct vf *vf);
-
-    /* Reads the device's counters (slow, a register each) and adds up what is new. */
-    void (*count)(struct vf *vf, struct vf_counters *counters);
+    /* Lets the pair interrupt once: frames received since its last interrupt count. What was written back before is
+     * for the caller to find, who has to look at both rings after this and before sleeping. */
+    void (*arm)(struct vf_queue *queue);
 };
 
 #define VF_RING_PAGES 2u
@@ -115,11 +126,19 @@ struct vf_ops {
  * the 82576's SRRCTL can say. */
 #define VF_RX_BUFFER       2048u
 #define VF_RX_BUFFER_JUMBO 4096u
+/* Most queue pairs that a VF of any family has: the 82576's. */
+#define VF_QUEUES_MAX 2u
 
 struct vf {
     const struct vf_ops *ops;
-    char pci[16]; /* "0000:01:10.0" */
-    uint16_t mtu; /* of its frames, set before start; 0 means VF_MTU */
+    char pci[16];    /* "0000:01:10.0" */
+    unsigned queues; /* queue pairs that it has, at most VF_QUEUES_MAX */
+    uint16_t mtu;    /* of its frames, set before start; 0 means VF_MTU */
+};
+
+struct vf_queue {
+    const struct vf_queue_ops *ops;
+    const struct vf *vf; /* whose it is */
     uint64_t doorbells;
 };
 

@@ -15,7 +15,7 @@
 
 struct why;
 
-#define CONTEXT_PAGES_MAX 32u
+#define CONTEXT_PAGES_MAX 64u
 
 struct context_ops;
 

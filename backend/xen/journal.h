@@ -3,8 +3,9 @@
  *
  * A raw GNTTABOP_map_grant_ref belongs to dom0, not to the process: when the daemon dies its pins stay, and each of
  * them keeps a page of a guest, so that the guest cannot die. Hence every pin is written down in a file on tmpfs that
- * is mapped into the daemon: what is in it survives the process (not the host, whose pins end with it). One file per
- * vif, named after it, with the VF that may still be writing to the pinned pages.
+ * is mapped into the daemon: what is in it survives the process (not the host, whose pins end with it). One file for
+ * each queue of a vif, so that its worker shares none, named after it ("1-0" for the first, "1-0.q1" for the second),
+ * with the VF that may still be writing to the pinned pages.
  *
  * Order: a record is written right after the hypercall that made the pin and cleared right after the one that
  * released it. Between hypercall and record lies a window in which a kill loses at most one batch; `in_flight` tells

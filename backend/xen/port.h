@@ -93,8 +93,8 @@ struct port {
 
 #define PORT_BATCH_MAX 256
 
-/* The real port, for the vif `name` ("1-0") of domain `peer`, driving the VF at `pci` ("0000:01:10.0"). Live pins are
- * journaled in RUNDIR/journal/`name` together with the VF, so that a later daemon can quiesce the VF and give back
+/* The real port, for a queue of a vif of domain `peer` on the VF at `pci` ("0000:01:10.0"). Live pins are journaled in
+ * RUNDIR/journal/`name` ("1-0": the vif's first queue; "1-0.q1": its second) together with the VF, so that a later daemon can quiesce the VF and give back
  * what this one could not (invariant 5). NULL and a sentence on failure. */
 struct port *port_open(const char *name, uint16_t peer, const char *pci, struct why *why);
 

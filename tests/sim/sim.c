@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define PAGE 4096u
 #define BASE 0x123400000ull /* above 4 GiB, so that a lost upper half shows */
@@ -13,9 +15,9 @@ static struct sim *of_port(struct port *port)
     return (struct sim *)port;
 }
 
-static struct sim *of_vf(struct vf *vf)
+static struct sim *of_queue(struct vf_queue *queue)
 {
-    return (struct sim *)((char *)vf - offsetof(struct sim, vf));
+    return (struct sim *)((char *)queue - offsetof(struct sim, queue));
 }
 
 /* Pages next to each other in memory, as port.h promises for dma_alloc. */
@@ -39,8 +41,15 @@ static struct sim_page *new_page(struct sim *sim)
     return new_pages(sim, 1);
 }
 
+static void point(struct sim *sim)
+{
+    if (sim->point)
+        sim->point(sim);
+}
+
 static int call(struct sim *sim)
 {
+    point(sim);
     if (++sim->calls != sim->fail_call)
         return 0;
     errno = EIO;
@@ -127,15 +136,25 @@ static int sim_copy(struct port *port, struct grant_copy *copies, unsigned count
 
 static int sim_notify(struct port *port, uint32_t evtchn)
 {
-    (void)evtchn;
-    of_port(port)->notified++;
+    struct sim *sim = of_port(port);
+
+    point(sim);
+    sim->notified++;
+    __atomic_fetch_add(&sim->channels[evtchn % SIM_CHANNELS].sent, 1, __ATOMIC_SEQ_CST);
     return 0;
 }
 
 static int sim_dma_alloc(struct port *port, struct dma_page *pages, unsigned count)
 {
-    struct sim_page *made = new_pages(of_port(port), count);
+    struct sim *sim = of_port(port);
+    struct sim_page *made;
 
+    if (++sim->setup_calls == sim->fail_setup) {
+        errno = ENOMEM;
+        return -1;
+    }
+    sim->own_pages += count;
+    made = new_pages(sim, count);
     for (unsigned i = 0; i < count; i++) {
         made[i].own = true;
         pages[i] = (struct dma_page){.va = made[i].bytes, .dma = made[i].dma};
@@ -148,12 +167,21 @@ static const struct port_ops sim_port_ops = {
     .unpin = sim_unpin,
     .copy = sim_copy,
     .notify = sim_notify,
+    .ring_map = sim_ring_map,
+    .ring_unmap = sim_ring_unmap,
     .dma_alloc = sim_dma_alloc,
+    .dma_free = sim_dma_free,
+    .bind_peer = sim_bind_peer,
+    .bind_msix = sim_bind_msix,
+    .unbind = sim_unbind,
+    .event_fd = sim_event_fd,
+    .event_pending = sim_event_pending,
+    .event_unmask = sim_event_unmask,
 };
 
-static unsigned sim_tx_room(struct vf *vf)
+static unsigned sim_tx_room(struct vf_queue *queue)
 {
-    const struct sim *sim = of_vf(vf);
+    const struct sim *sim = of_queue(queue);
     unsigned used = 0;
 
     for (unsigned i = sim->tx_reaped; i != sim->tx_posted; i++)
@@ -161,13 +189,13 @@ static unsigned sim_tx_room(struct vf *vf)
     return SIM_QUEUE - 1 - used;
 }
 
-static void sim_tx_post(struct vf *vf, const struct vf_segment *segments, unsigned count,
+static void sim_tx_post(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
                         const struct vf_offload *offload)
 {
-    struct sim *sim = of_vf(vf);
+    struct sim *sim = of_queue(queue);
     struct sim_tx_frame *frame = &sim->tx[sim->tx_posted % SIM_QUEUE];
 
-    if (!count || count > 32 || sim_tx_room(vf) < count + 1)
+    if (!count || count > 32 || sim_tx_room(queue) < count + 1)
         abort();
     for (unsigned i = 0; i < count; i++)
         if (!segments[i].length || segments[i].length > PAGE)
@@ -180,53 +208,66 @@ static void sim_tx_post(struct vf *vf, const struct vf_segment *segments, unsign
     sim->tx_posted++;
 }
 
-static void sim_tx_doorbell(struct vf *vf)
+static void sim_tx_doorbell(struct vf_queue *queue)
 {
-    struct sim *sim = of_vf(vf);
+    struct sim *sim = of_queue(queue);
 
+    point(sim);
     sim->doorbells++;
     sim->tx_rung = sim->tx_posted;
 }
 
-static unsigned sim_tx_reap(struct vf *vf)
+static unsigned sim_tx_reap(struct vf_queue *queue)
 {
-    struct sim *sim = of_vf(vf);
-    unsigned done = sim->tx_sent - sim->tx_reaped;
+    struct sim *sim = of_queue(queue);
+    unsigned done;
 
+    point(sim);
+    done = sim->tx_sent - sim->tx_reaped;
     sim->tx_reaped = sim->tx_sent;
     return done;
 }
 
-static unsigned sim_rx_room(struct vf *vf)
+static unsigned sim_rx_room(struct vf_queue *queue)
 {
-    const struct sim *sim = of_vf(vf);
+    const struct sim *sim = of_queue(queue);
 
     return SIM_QUEUE - 1 - (sim->rx_posted - sim->rx_reaped);
 }
 
-static void sim_rx_post(struct vf *vf, const uint64_t *dma, unsigned count)
+static void sim_rx_post(struct vf_queue *queue, const uint64_t *dma, unsigned count)
 {
-    struct sim *sim = of_vf(vf);
+    struct sim *sim = of_queue(queue);
 
-    if (count > sim_rx_room(vf))
+    if (count > sim_rx_room(queue))
         abort();
     for (unsigned i = 0; i < count; i++)
         sim->rx[sim->rx_posted++ % SIM_QUEUE] = dma[i];
 }
 
-static unsigned sim_rx_reap(struct vf *vf, struct vf_received *received, unsigned max)
+static unsigned sim_rx_reap(struct vf_queue *queue, struct vf_received *received, unsigned max)
 {
-    struct sim *sim = of_vf(vf);
+    struct sim *sim = of_queue(queue);
     unsigned done = 0;
 
+    point(sim);
     while (done < max && sim->rx_reaped != sim->rx_filled)
         received[done++] = sim->rx_done[sim->rx_reaped++ % SIM_QUEUE];
     return done;
 }
 
+static void sim_queue_arm(struct vf_queue *queue)
+{
+    point(of_queue(queue));
+    sim_arm(of_queue(queue));
+}
+
 static const struct vf_ops sim_vf_ops = {
     .family = "sim",
     .offloads = {true, true, true, true, .mac_len_max = 18, .ip_len_max = 511},
+};
+
+static const struct vf_queue_ops sim_queue_ops = {
     .tx_room = sim_tx_room,
     .tx_post = sim_tx_post,
     .tx_doorbell = sim_tx_doorbell,
@@ -234,14 +275,18 @@ static const struct vf_ops sim_vf_ops = {
     .rx_room = sim_rx_room,
     .rx_post = sim_rx_post,
     .rx_reap = sim_rx_reap,
+    .arm = sim_queue_arm,
 };
 
 void sim_open(struct sim *sim)
 {
     memset(sim, 0, sizeof *sim);
+    sim->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_mutex_init(&sim->lock, NULL);
     sim->port.ops = &sim_port_ops;
     sim->vf_ops = sim_vf_ops;
     sim->vf.ops = &sim->vf_ops;
+    sim->queue = (struct vf_queue){.ops = &sim_queue_ops, .vf = &sim->vf};
     sim->tx_ring = (void *)new_page(sim)->bytes;
     sim->rx_ring = (void *)new_page(sim)->bytes;
 }
@@ -251,6 +296,8 @@ void sim_close(struct sim *sim)
     for (unsigned i = 0; i < sim->next_page; i++)
         if (!sim->pages[i].in_block)
             free(sim->pages[i].bytes);
+    close(sim->event_fd);
+    pthread_mutex_destroy(&sim->lock);
 }
 
 uint32_t sim_grant(struct sim *sim, bool readonly)
@@ -339,5 +386,6 @@ bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
         frame += part;
         length -= part;
     }
+    sim_interrupt(sim);
     return true;
 }

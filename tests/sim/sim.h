@@ -8,6 +8,7 @@
 #ifndef NETVF_TESTS_SIM_H
 #define NETVF_TESTS_SIM_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <xen/io/netif.h>
@@ -18,6 +19,7 @@
 #define SIM_PAGES     1024u
 #define SIM_FRAME_MAX 70000u
 #define SIM_QUEUE     256u
+#define SIM_CHANNELS  4u
 
 struct sim_page {
     uint8_t *bytes;
@@ -34,16 +36,37 @@ struct sim_tx_frame {
     bool offloaded;
 };
 
+/* An event channel as dom0's evtchn device shows it: an event masks it and waits to be taken; what comes while it is
+ * masked stays pending until it is unmasked. */
+struct sim_channel {
+    bool bound, masked, pending, queued;
+    unsigned sent; /* events to the peer */
+};
+
 struct sim {
     struct port port;
     struct vf vf;
-    struct vf_ops vf_ops;             /* a test may take offloads from the VF */
+    struct vf_ops vf_ops; /* a test may take offloads from the VF */
+    struct vf_queue queue;
     struct sim_page pages[SIM_PAGES]; /* index = gref for the guest's, and part of the address */
     unsigned next_page;
     unsigned calls, fail_call; /* the fail_call-th call into the port fails as a whole; 0: none */
     unsigned stray;            /* accesses by the VF without a pin */
     unsigned notified;
     unsigned live_pins;
+    void (*point)(struct sim *sim); /* called before each step of the backend's, if there is one */
+
+    /* The set-up verbs: counted and made to fail apart from those of the data path. */
+    unsigned setup_calls, fail_setup;
+    unsigned mapped_rings, own_pages;
+
+    /* Index = local port; 0 is none. The VF's interrupt is the one that bind_msix has returned. */
+    struct sim_channel channels[SIM_CHANNELS];
+    pthread_mutex_t lock; /* of the channels: a test's guest may be a thread */
+    int event_fd;
+    bool no_msix;
+    uint32_t vf_channel;
+    bool vf_armed, vf_cause;
 
     struct sim_tx_frame tx[SIM_QUEUE];
     unsigned tx_posted, tx_sent, tx_reaped, doorbells, tx_rung;
@@ -61,6 +84,23 @@ struct sim {
 
 void sim_open(struct sim *sim);
 void sim_close(struct sim *sim);
+
+/* sim_setup.c: the port's verbs beside those of the data path. */
+void *sim_ring_map(struct port *port, uint32_t gref);
+void sim_ring_unmap(struct port *port, void *ring);
+void sim_dma_free(struct port *port, struct dma_page *pages, unsigned count);
+int sim_bind_peer(struct port *port, uint32_t remote, uint32_t *local);
+int sim_bind_msix(struct port *port, const char *pci, unsigned vector, uint32_t *local);
+int sim_unbind(struct port *port, uint32_t local);
+int sim_event_fd(struct port *port);
+int sim_event_pending(struct port *port, uint32_t *local);
+int sim_event_unmask(struct port *port, uint32_t local);
+
+/* An event for the backend on a local port. */
+void sim_event(struct sim *sim, uint32_t local);
+/* The VF's receive interrupt: at once if armed, else as soon as it is. */
+void sim_interrupt(struct sim *sim);
+void sim_arm(struct sim *sim);
 
 /* A page of the guest, granted; returns its gref. */
 uint32_t sim_grant(struct sim *sim, bool readonly);

@@ -5,6 +5,7 @@ TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
 TEST_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir;
 FAKE_STORE = tests/sim/fake_store.c tests/sim/fake_store.h
+SIM = tests/sim/sim.c tests/sim/sim_setup.c tests/sim/sim.h
 
 check_PROGRAMS += tests/unit/test_vif_state
 tests_unit_test_vif_state_SOURCES = tests/unit/test_vif_state.c
@@ -46,22 +47,22 @@ tests_unit_test_schema_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_schema_LDADD = xenstore-schema/libschema.a $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/test_tx
-tests_unit_test_tx_SOURCES = tests/unit/test_tx.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_tx_SOURCES = tests/unit/test_tx.c $(SIM)
 tests_unit_test_tx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_tx_offload
-tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c $(SIM)
 tests_unit_test_tx_offload_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_offload_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_rx
-tests_unit_test_rx_SOURCES = tests/unit/test_rx.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_rx_SOURCES = tests/unit/test_rx.c $(SIM)
 tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_rx_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_guest_context
-tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c tests/sim/sim.c tests/sim/sim.h
+tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c $(SIM)
 tests_unit_test_guest_context_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_guest_context_LDADD = $(TEST_LIBS)
 
@@ -69,6 +70,11 @@ check_PROGRAMS += tests/unit/test_limits
 tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
 tests_unit_test_limits_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_limits_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_session
+tests_unit_test_session_SOURCES = tests/unit/test_session.c $(SIM)
+tests_unit_test_session_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_session_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_headers
 tests_unit_test_headers_SOURCES = tests/unit/test_headers.c

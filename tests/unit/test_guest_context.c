@@ -192,8 +192,9 @@ START_TEST(headers_are_checked_in_private_and_then_copied)
     translate_host(&host, &sim.port);
     tx.port = &sim.port;
     tx.translate = &host;
-    tx.vf = &sim.vf;
+    tx.queue = &sim.queue;
     tx.echo = &echo;
+    tx.echo_count = 1;
     tx.header_pages = visible;
     tx.private_pages = private;
     memcpy(tx.mac, "\0\x16\x3e\1\2\3", 6);

@@ -132,18 +132,23 @@ START_TEST(validated)
 }
 END_TEST
 
-static struct igbvf vf;
+static struct vf plain;
+static struct igbvf_queue pair;
+static struct vf_queue *const queue = &pair.queue;
 static struct igbvf_desc tx_ring[RING_SIZE], rx_ring[RING_SIZE];
 static uint32_t bar[IGBVF_BAR_SIZE / 4];
 
 static void setup(void)
 {
-    memset(&vf, 0, sizeof vf);
+    memset(&pair, 0, sizeof pair);
     memset(tx_ring, 0, sizeof tx_ring);
     memset(rx_ring, 0, sizeof rx_ring);
-    vf.tx.ring = tx_ring;
-    vf.rx.ring = rx_ring;
-    vf.bar = (volatile uint8_t *)bar;
+    memset(bar, 0, sizeof bar);
+    pair.queue.ops = &igbvf_queue_ops;
+    pair.queue.vf = &plain;
+    pair.tx.ring = tx_ring;
+    pair.rx.ring = rx_ring;
+    pair.registers = (volatile uint8_t *)bar;
 }
 
 /* Frames of three descriptors each, until the ring is full; then DD for the first, and one more fits. */
@@ -152,26 +157,26 @@ START_TEST(send_ring)
     struct vf_segment segments[3] = {{0x1000, 54}, {0x2000, 1000}, {0x3000, 400}};
     unsigned frames = 0;
 
-    ck_assert_uint_eq(igbvf_tx_room(&vf.vf), 255);
-    for (; igbvf_tx_room(&vf.vf) >= 3 + 1; frames++)
-        igbvf_tx_post(&vf.vf, segments, 3, NULL);
+    ck_assert_uint_eq(queue->ops->tx_room(queue), 255);
+    for (; queue->ops->tx_room(queue) >= 3 + 1; frames++)
+        queue->ops->tx_post(queue, segments, 3, NULL);
     ck_assert_uint_eq(frames, 84);
-    igbvf_tx_doorbell(&vf.vf);
+    queue->ops->tx_doorbell(queue);
     ck_assert_uint_eq(bar[TDT / 4], 252);
-    ck_assert_uint_eq(igbvf_tx_reap(&vf.vf), 0);
+    ck_assert_uint_eq(queue->ops->tx_reap(queue), 0);
     tx_ring[1].dw[3] |= htole32(TXD_DD); /* not a frame's end: means nothing */
-    ck_assert_uint_eq(igbvf_tx_reap(&vf.vf), 0);
+    ck_assert_uint_eq(queue->ops->tx_reap(queue), 0);
     tx_ring[2].dw[3] |= htole32(TXD_DD);
     tx_ring[8].dw[3] |= htole32(TXD_DD); /* the third before the second: must wait */
-    ck_assert_uint_eq(igbvf_tx_reap(&vf.vf), 1);
-    ck_assert_uint_eq(igbvf_tx_room(&vf.vf), 3 + 3);
+    ck_assert_uint_eq(queue->ops->tx_reap(queue), 1);
+    ck_assert_uint_eq(queue->ops->tx_room(queue), 3 + 3);
     tx_ring[5].dw[3] |= htole32(TXD_DD);
-    ck_assert_uint_eq(igbvf_tx_reap(&vf.vf), 2);
-    igbvf_tx_post(&vf.vf, segments, 3, NULL);
-    igbvf_tx_doorbell(&vf.vf);
+    ck_assert_uint_eq(queue->ops->tx_reap(queue), 2);
+    queue->ops->tx_post(queue, segments, 3, NULL);
+    queue->ops->tx_doorbell(queue);
     ck_assert_uint_eq(bar[TDT / 4], 255);
-    igbvf_tx_post(&vf.vf, segments, 3, NULL);
-    igbvf_tx_doorbell(&vf.vf);
+    queue->ops->tx_post(queue, segments, 3, NULL);
+    queue->ops->tx_doorbell(queue);
     ck_assert_uint_eq(bar[TDT / 4],
                       2); /* never RING_SIZE: the VF would take that for an empty ring */
 }
@@ -184,14 +189,14 @@ START_TEST(context_reuse)
     struct vf_offload offload = {
         .l4 = VF_L4_TCP, .ipv4 = true, .csum = true, .mac_len = 14, .ip_len = 20, .l4_len = 20};
 
-    igbvf_tx_post(&vf.vf, &segment, 1, &offload);
-    ck_assert_uint_eq(igbvf_tx_room(&vf.vf), 253);
-    igbvf_tx_post(&vf.vf, &segment, 1, &offload);
-    igbvf_tx_post(&vf.vf, &segment, 1, NULL);
-    ck_assert_uint_eq(igbvf_tx_room(&vf.vf), 251);
+    queue->ops->tx_post(queue, &segment, 1, &offload);
+    ck_assert_uint_eq(queue->ops->tx_room(queue), 253);
+    queue->ops->tx_post(queue, &segment, 1, &offload);
+    queue->ops->tx_post(queue, &segment, 1, NULL);
+    ck_assert_uint_eq(queue->ops->tx_room(queue), 251);
     offload.l4 = VF_L4_UDP;
-    igbvf_tx_post(&vf.vf, &segment, 1, &offload);
-    ck_assert_uint_eq(igbvf_tx_room(&vf.vf), 249);
+    queue->ops->tx_post(queue, &segment, 1, &offload);
+    ck_assert_uint_eq(queue->ops->tx_room(queue), 249);
 }
 END_TEST
 
@@ -202,22 +207,22 @@ START_TEST(receive_ring)
 
     for (unsigned i = 0; i < 255; i++)
         dma[i] = 0x100000000ull + i * 4096;
-    ck_assert_uint_eq(igbvf_rx_room(&vf.vf), 255);
-    igbvf_rx_post(&vf.vf, dma, 255);
+    ck_assert_uint_eq(queue->ops->rx_room(queue), 255);
+    queue->ops->rx_post(queue, dma, 255);
     ck_assert_uint_eq(bar[RDT / 4], 255);
-    ck_assert_uint_eq(igbvf_rx_room(&vf.vf), 0);
+    ck_assert_uint_eq(queue->ops->rx_room(queue), 0);
     ck_assert_uint_eq(le32toh(rx_ring[3].dw[1]), 1);
     ck_assert_uint_eq(rx_ring[3].dw[2] | rx_ring[3].dw[3], 0);
-    ck_assert_uint_eq(igbvf_rx_reap(&vf.vf, received, 8), 0);
+    ck_assert_uint_eq(queue->ops->rx_reap(queue, received, 8), 0);
     for (unsigned i = 0; i < 10; i++) {
         rx_ring[i].dw[2] = htole32(RXD_DD | RXD_EOP);
         rx_ring[i].dw[3] = htole32(100 + i);
     }
-    ck_assert_uint_eq(igbvf_rx_reap(&vf.vf, received, 8), 8);
+    ck_assert_uint_eq(queue->ops->rx_reap(queue, received, 8), 8);
     ck_assert_uint_eq(received[7].length, 107);
-    ck_assert_uint_eq(igbvf_rx_reap(&vf.vf, received, 8), 2);
-    ck_assert_uint_eq(igbvf_rx_room(&vf.vf), 10);
-    igbvf_rx_post(&vf.vf, dma, 10);
+    ck_assert_uint_eq(queue->ops->rx_reap(queue, received, 8), 2);
+    ck_assert_uint_eq(queue->ops->rx_room(queue), 10);
+    queue->ops->rx_post(queue, dma, 10);
     ck_assert_uint_eq(bar[RDT / 4], 9);
 }
 END_TEST
@@ -265,6 +270,33 @@ START_TEST(frame_sizes)
 }
 END_TEST
 
+/* Each pair's tail at its own place (0x100 further), its own bit of EIMS. */
+START_TEST(second_pair)
+{
+    struct vf_segment segment = {0x1000, 100};
+    uint64_t dma = 0x2000;
+
+    pair.registers = (volatile uint8_t *)bar + QUEUE_STRIDE;
+    queue->ops->tx_post(queue, &segment, 1, NULL);
+    queue->ops->tx_doorbell(queue);
+    queue->ops->rx_post(queue, &dma, 1);
+    ck_assert_uint_eq(bar[0x3918 / 4], 1);
+    ck_assert_uint_eq(bar[0x2918 / 4], 1);
+    ck_assert_uint_eq(bar[TDT / 4], 0);
+    ck_assert_uint_eq(bar[RDT / 4], 0);
+    ck_assert_uint_eq(queue->doorbells, 2);
+    queue->ops->arm(queue); /* polled: no register is touched */
+    ck_assert_uint_eq(bar[EIMS / 4], 0);
+    pair.eims = (volatile uint32_t *)&bar[EIMS / 4];
+    pair.vector_bit = 2;
+    queue->ops->arm(queue);
+    ck_assert_uint_eq(bar[EIMS / 4], 2);
+    /* receive queues 0 and 1 by vectors 0 and 1: bytes 0 and 2 */
+    ck_assert_uint_eq(IVAR_RX(0, 0), 0x80);
+    ck_assert_uint_eq(IVAR_RX(1, 1), 0x810000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("igbvf");
@@ -284,6 +316,7 @@ int main(void)
     tcase_add_test(tcase, send_ring);
     tcase_add_test(tcase, context_reuse);
     tcase_add_test(tcase, receive_ring);
+    tcase_add_test(tcase, second_pair);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

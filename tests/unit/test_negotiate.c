@@ -144,7 +144,7 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "0");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-multicast-control"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-dynamic-multicast-control"), "1");
-    ck_assert(!fake_store_has(store, BE "/feature-split-event-channels"));
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-split-event-channels"), "0");
     ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
     features.offloads = (struct vf_offloads){.csum_ipv4 = true, .tso_ipv4 = true};
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
@@ -158,6 +158,16 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv6"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "1");
+    features =
+        (struct features){.offloads.tso_ipv4 = true, .split_event_channels = true, .queues = 2};
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-split-event-channels"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/multi-queue-max-queues"), "2");
+    /* The next VF has one queue pair. */
+    features.queues = 1;
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
 }
 END_TEST
 
@@ -165,21 +175,135 @@ START_TEST(answer_of_a_stock_netfront)
 {
     struct session_plan plan = {0};
 
-    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), 0);
-    ck_assert_uint_eq(plan.tx_ring_ref, 8);
-    ck_assert_uint_eq(plan.rx_ring_ref, 9);
-    ck_assert_uint_eq(plan.event_channel, 12);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), 0);
+    ck_assert_uint_eq(plan.queues, 1);
+    ck_assert_uint_eq(plan.queue[0].tx_ring_ref, 8);
+    ck_assert_uint_eq(plan.queue[0].rx_ring_ref, 9);
+    ck_assert_uint_eq(plan.queue[0].tx_channel, 12);
+    ck_assert_uint_eq(plan.queue[0].rx_channel, 12);
+    ck_assert(!plan.queue[0].split);
     ck_assert(plan.rx_notify);
     ck_assert(plan.sg);
     ck_assert(!plan.multicast_control);
     fake_store_set(store, FE "/request-multicast-control", "1");
     fake_store_set(store, FE "/feature-sg", NULL);
+    /* One queue, and it says so: the keys stay where they are. */
     fake_store_set(store, FE "/multi-queue-num-queues", "1");
     fake_store_set(store, FE "/feature-rx-notify", NULL);
-    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), 0);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), 0);
+    ck_assert_uint_eq(plan.queue[0].tx_ring_ref, 8);
     ck_assert(!plan.rx_notify);
     ck_assert(!plan.sg);
     ck_assert(plan.multicast_control);
+}
+END_TEST
+
+static void offer(unsigned queues, bool split)
+{
+    struct features features = {.queues = queues, .split_event_channels = split};
+
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+}
+
+START_TEST(answer_with_split_channels)
+{
+    struct session_plan plan = {0};
+
+    offer(1, true);
+    fake_store_set(store, FE "/event-channel", NULL);
+    fake_store_set(store, FE "/event-channel-tx", "12");
+    fake_store_set(store, FE "/event-channel-rx", "13");
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), 0);
+    ck_assert(plan.queue[0].split);
+    ck_assert_uint_eq(plan.queue[0].tx_channel, 12);
+    ck_assert_uint_eq(plan.queue[0].rx_channel, 13);
+    /* Offered, and not taken up. */
+    fake_store_set(store, FE "/event-channel-tx", NULL);
+    fake_store_set(store, FE "/event-channel-rx", NULL);
+    fake_store_set(store, FE "/event-channel", "14");
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), 0);
+    ck_assert(!plan.queue[0].split);
+    ck_assert_uint_eq(plan.queue[0].rx_channel, 14);
+}
+END_TEST
+
+/* As netfront writes them: nothing of a queue in the directory itself. One queue's channels are split here. */
+static void two_queues(void)
+{
+    static const char *const keys[][2] = {
+        {FE "/tx-ring-ref", NULL},
+        {FE "/rx-ring-ref", NULL},
+        {FE "/event-channel", NULL},
+        {FE "/multi-queue-num-queues", "2"},
+        {FE "/queue-0/tx-ring-ref", "8"},
+        {FE "/queue-0/rx-ring-ref", "9"},
+        {FE "/queue-0/event-channel", "5"},
+        {FE "/queue-1/tx-ring-ref", "10"},
+        {FE "/queue-1/rx-ring-ref", "11"},
+        {FE "/queue-1/event-channel-tx", "6"},
+        {FE "/queue-1/event-channel-rx", "7"},
+    };
+
+    offer(2, true);
+    for (unsigned i = 0; i < COUNT(keys); i++)
+        fake_store_set(store, keys[i][0], keys[i][1]);
+}
+
+START_TEST(answer_with_two_queues)
+{
+    struct session_plan plan = {0};
+
+    two_queues();
+    ck_assert_msg(negotiate_answer(store, BE, FE, &plan, &why) == 0, "%s", why.text);
+    ck_assert_uint_eq(plan.queues, 2);
+    ck_assert_uint_eq(plan.queue[0].tx_ring_ref, 8);
+    ck_assert_uint_eq(plan.queue[0].rx_channel, 5);
+    ck_assert(!plan.queue[0].split);
+    ck_assert_uint_eq(plan.queue[1].tx_ring_ref, 10);
+    ck_assert_uint_eq(plan.queue[1].rx_ring_ref, 11);
+    ck_assert(plan.queue[1].split);
+    ck_assert_uint_eq(plan.queue[1].tx_channel, 6);
+    ck_assert_uint_eq(plan.queue[1].rx_channel, 7);
+}
+END_TEST
+
+static const struct {
+    const char *key, *value, *sentence;
+} bad_queues[] = {
+    {"/multi-queue-num-queues", "0", "0 queues where 2 were"},
+    {"/multi-queue-num-queues", "3", "3 queues where 2 were"},
+    {"/multi-queue-num-queues", "4294967295", "4294967295 queues where 2 were"},
+    {"/multi-queue-num-queues", "4294967296", "is no number"},
+    {"/multi-queue-num-queues", "-1", "is no number"},
+    {"/multi-queue-num-queues", "2 ", "is no number"},
+    {"/multi-queue-num-queues", "", "is no number"},
+    {"/multi-queue-num-queues", "1", "without tx-ring-ref"}, /* then the keys are elsewhere */
+    {"/multi-queue-num-queues", NULL, "without tx-ring-ref"},
+    {"/queue-1/tx-ring-ref", NULL, "without queue-1/tx-ring-ref"},
+    {"/queue-0/rx-ring-ref", NULL, "without queue-0/rx-ring-ref"},
+    {"/queue-0/event-channel", NULL, "without queue-0/event-channel"},
+    {"/queue-1/event-channel-tx", NULL, "without queue-1/event-channel-tx"},
+    {"/queue-1/event-channel-rx", NULL, "without queue-1/event-channel-rx"},
+    {"/queue-1/tx-ring-ref", "0xa", "queue-1/tx-ring-ref is no number"},
+    {"/queue-1/event-channel-rx", "x", "queue-1/event-channel-rx is no number"},
+    {"/queue-1/event-channel-rx", "0", "which is none"},
+    {"/queue-1/tx-ring-ref", "8", "same page (8)"},   /* as queue 0's tx */
+    {"/queue-1/tx-ring-ref", "9", "same page (9)"},   /* as queue 0's rx */
+    {"/queue-1/rx-ring-ref", "10", "same page (10)"}, /* as its own tx */
+    {"/queue-1/event-channel-rx", "6", "same event channel (6)"},
+    {"/queue-1/event-channel-tx", "5", "same event channel (5)"},
+};
+
+START_TEST(answer_refuses_queues)
+{
+    struct session_plan plan = {0};
+    char path[128];
+
+    two_queues();
+    snprintf(path, sizeof path, FE "%s", bad_queues[_i].key);
+    fake_store_set(store, path, bad_queues[_i].value);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), -1);
+    ck_assert_msg(strstr(why.text, bad_queues[_i].sentence) != NULL, "%s: %s", path, why.text);
 }
 END_TEST
 
@@ -198,7 +322,7 @@ static const struct {
     {"/tx-ring-ref", "4294967296", "tx-ring-ref is no number"},
     {"/tx-ring-ref", "99999999999999999999999999", "tx-ring-ref is no number"},
     {"/rx-ring-ref", "9a", "rx-ring-ref is no number"},
-    {"/rx-ring-ref", "8", "same page for both"},
+    {"/rx-ring-ref", "8", "same page (8) for two of its rings"},
     {"/event-channel", "0", "which is none"},
     {"/event-channel", "131072", "event-channel is no number"},
     {"/event-channel-tx", "13", "split event channels"},
@@ -221,7 +345,7 @@ START_TEST(answer_refuses)
 
     snprintf(path, sizeof path, FE "%s", bad_answers[_i].key);
     fake_store_set(store, path, bad_answers[_i].value);
-    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), -1);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), -1);
     ck_assert_msg(strstr(why.text, bad_answers[_i].sentence) != NULL, "%s: %s", path, why.text);
 }
 END_TEST
@@ -232,10 +356,10 @@ START_TEST(answer_refuses_bytes)
     char longest[STORE_VALUE_MAX + 8];
 
     fake_store_set_bytes(store, FE "/tx-ring-ref", "8\0 9", 4);
-    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), -1);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), -1);
     memset(longest, '1', sizeof longest);
     fake_store_set_bytes(store, FE "/tx-ring-ref", longest, sizeof longest);
-    ck_assert_int_eq(negotiate_answer(store, FE, &plan, &why), -1);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), -1);
     ck_assert_ptr_nonnull(strstr(why.text, "tx-ring-ref is no number"));
 }
 END_TEST
@@ -253,6 +377,9 @@ int main(void)
     tcase_add_loop_test(test, config_refuses, 0, (int)COUNT(bad_config));
     tcase_add_test(test, offer_is_what_the_data_path_carries);
     tcase_add_test(test, answer_of_a_stock_netfront);
+    tcase_add_test(test, answer_with_split_channels);
+    tcase_add_test(test, answer_with_two_queues);
+    tcase_add_loop_test(test, answer_refuses_queues, 0, (int)COUNT(bad_queues));
     tcase_add_loop_test(test, answer_refuses, 0, (int)COUNT(bad_answers));
     tcase_add_test(test, answer_refuses_bytes);
     suite_add_tcase(suite, test);

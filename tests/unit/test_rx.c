@@ -24,7 +24,7 @@ static void setup(void)
     notify = false;
     translate_host(&translate, &sim.port);
     rx.translate = &translate;
-    rx.vf = &sim.vf;
+    rx.queue = &sim.queue;
     sim.port.ops->dma_alloc(&sim.port, &scratch, 1);
     rx.scratch = &scratch;
     rx.echo = &echo;

@@ -26,10 +26,11 @@ static void setup(void)
     translate_host(&translate, &sim.port);
     tx.port = &sim.port;
     tx.translate = &translate;
-    tx.vf = &sim.vf;
+    tx.queue = &sim.queue;
     tx.header_pages = tx.private_pages = header_pages;
     echo = (struct echo){.buffer = vf_rx_buffer(&sim.vf)};
     tx.echo = &echo;
+    tx.echo_count = 1;
     memcpy(tx.mac, "\x00\x16\x3e\x01\x02\x03", 6);
     tx_attach(&tx, sim.tx_ring);
 }

@@ -85,6 +85,18 @@ bool session_interrupts(const struct session *session)
     return true;
 }
 
+unsigned session_queues(const struct session *session)
+{
+    return session->plan.queues;
+}
+
+void session_count_queue(const struct session *session, unsigned queue,
+                         struct session_counters *counters)
+{
+    (void)session;
+    *counters = (struct session_counters){.tx_packets = 3 + queue};
+}
+
 void session_count(struct session *session, struct session_counters *counters)
 {
     (void)session;
@@ -203,6 +215,7 @@ static struct vf *open_vf(const char *pci, struct why *why)
     (void)why;
     ck_assert_ptr_nonnull(vf);
     vf->ops = &operations;
+    vf->queues = 2;
     snprintf(vf->pci, sizeof vf->pci, "%s", pci);
     fake.vfs++;
     fake.taken++;
@@ -232,7 +245,12 @@ static void setup(void)
     store = store_open(NULL);
     pool = pool_new(fake_sysfs_open(), &pool_operations);
     fake_sysfs_pf("eth0", 2, 2);
-    host = (struct vif_host){.store = store, .pool = pool, .fault_fd = -1};
+    host = (struct vif_host){
+        .store = store,
+        .pool = pool,
+        .fault_fd = -1,
+        .queues = VF_QUEUES_MAX,
+    };
     start_manager();
 }
 
@@ -349,7 +367,9 @@ START_TEST(attaches)
     ck_assert(!scan());
     is(BE "/state", "4");
     is(BE "/netvf/state", "connected");
-    ck_assert_uint_eq(fake.plan.tx_ring_ref, 8);
+    ck_assert_uint_eq(fake.plan.queues, 1);
+    ck_assert_uint_eq(fake.plan.queue[0].tx_ring_ref, 8);
+    ck_assert_uint_eq(fake.ports, 1);
     ck_assert_str_eq(fake.plan.name, "vif1.0");
     ck_assert_mem_eq(fake.plan.mac, "\x00\x16\x3e\x01\x02\x03", 6);
 }
@@ -365,6 +385,7 @@ START_TEST(carries_limits)
     set(BE "/hotplug-status", "connected");
     scan();
     ck_assert_uint_eq(fake.vlan, 7);
+    ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues")); /* a rate is for one queue */
     netfront_connects();
     scan();
     is(BE "/state", "4");
@@ -452,6 +473,92 @@ START_TEST(rations_the_guests_groups)
     ck_assert(pending);
     ck_assert_uint_le(fake.filters, 6);
     ck_assert(fake.news); /* and not forgotten */
+}
+END_TEST
+
+static void netfront_connects_two_queues(void)
+{
+    set(FE "/multi-queue-num-queues", "2");
+    set(FE "/queue-0/tx-ring-ref", "8");
+    set(FE "/queue-0/rx-ring-ref", "9");
+    set(FE "/queue-0/event-channel-tx", "12");
+    set(FE "/queue-0/event-channel-rx", "13");
+    set(FE "/queue-1/tx-ring-ref", "10");
+    set(FE "/queue-1/rx-ring-ref", "11");
+    set(FE "/queue-1/event-channel-tx", "14");
+    set(FE "/queue-1/event-channel-rx", "15");
+    set(FE "/request-rx-copy", "1");
+    set(FE "/feature-rx-notify", "1");
+    set(FE "/state", "4");
+}
+
+/* Each queue has a port, and so a journal, of its own; they come with the queues and go with the VF. */
+START_TEST(two_queues)
+{
+    libxl_creates(1, "00:16:3e:01:02:03");
+    scan();
+    is(BE "/multi-queue-max-queues", "2");
+    is(BE "/feature-split-event-channels", "1");
+    ck_assert_uint_eq(fake.ports, 1);
+    set(BE "/hotplug-status", "connected");
+    netfront_connects_two_queues();
+    scan();
+    is(BE "/state", "4");
+    ck_assert_uint_eq(fake.plan.queues, 2);
+    ck_assert_uint_eq(fake.plan.queue[1].rx_ring_ref, 11);
+    ck_assert_uint_eq(fake.ports, 2);
+    ck_assert_str_eq(fake.port_name, "1-0.q1");
+    ck_assert_ptr_nonnull(fake.plan.ports[1]);
+    ck_assert_ptr_ne(fake.plan.ports[0], fake.plan.ports[1]);
+    /* A driver reloaded with one queue uses the first port again; the other is there for later. */
+    set(FE "/state", "6");
+    scan();
+    set(FE "/multi-queue-num-queues", NULL);
+    set(FE "/state", "1");
+    scan();
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert_uint_eq(fake.plan.queues, 1);
+    ck_assert_uint_eq(fake.ports, 2);
+    libxl_destroys();
+    scan();
+    nothing_held();
+}
+END_TEST
+
+START_TEST(fewer_queues_than_the_vf_has)
+{
+    host.queues = 1;
+    libxl_creates(1, "00:16:3e:01:02:03");
+    scan();
+    ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
+    set(BE "/hotplug-status", "connected");
+    netfront_connects_two_queues();
+    scan();
+    is(BE "/state", "5");
+    is(BE "/netvf/error", "the guest asks for 2 queues where 1 was offered");
+    ck_assert_uint_eq(fake.started, 0);
+    ck_assert_uint_eq(fake.ports, 1);
+}
+END_TEST
+
+/* What counts is what the guest was offered, not what the daemon that finds it would offer. */
+START_TEST(restarts_with_fewer_queues)
+{
+    libxl_creates(1, "00:16:3e:01:02:03");
+    scan();
+    set(BE "/hotplug-status", "connected");
+    netfront_connects_two_queues();
+    scan();
+    is(BE "/state", "4");
+    manager_free(manager);
+    nothing_held();
+    host.queues = 1;
+    start_manager();
+    scan();
+    is(BE "/netvf/state", "connected");
+    ck_assert_uint_eq(fake.plan.queues, 2);
 }
 END_TEST
 
@@ -858,6 +965,7 @@ START_TEST(answers_the_command)
             "\"vf\":\"0000:01:10.0\",\"translation\":\"iommu\",\"translation_reason\":null,"
             "\"state\":\"connected\",\"error\":null,"
             "\"interrupts\":\"event-channel\",\"link\":true,\"counters\":{\"tx_packets\":7,");
+    answers("{\"call\":\"show\"}", "\"queues\":[{\"tx_packets\":3,");
     answers("{\"call\":\"show\",\"dom\":1,\"devid\":0}", "\"dom\":1");
     answers("{\"call\":\"show\",\"dom\":2}", "{\"vifs\":[]}");
     answers("{\"call\":\"show\",\"dom\":-1}", "{\"error\":");
@@ -904,6 +1012,9 @@ int main(void)
     tcase_add_test(test, follows_the_rate);
     tcase_add_test(test, follows_the_guests_groups);
     tcase_add_test(test, rations_the_guests_groups);
+    tcase_add_test(test, two_queues);
+    tcase_add_test(test, fewer_queues_than_the_vf_has);
+    tcase_add_test(test, restarts_with_fewer_queues);
     tcase_add_test(test, leaves_other_scripts_alone);
     tcase_add_test(test, leaves_what_the_kernel_has);
     tcase_add_test(test, detaches);
