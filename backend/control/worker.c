@@ -2,7 +2,31 @@
 /* Work while there is any; look around for a moment; then say what to be woken for, look once more, and sleep.
  *
  * Event channels stay masked from the moment they are taken until just before sleep (late EOI, XSA-332): a guest that
- * kicks without end wakes us once for each sleep, never in between. */
+ * kicks without end wakes us once for each sleep, never in between.
+ *
+ * Why no wake-up is lost. The worker sleeps only after a prepare_sleep() that has found nothing. All that may come is
+ * either found by it, or told of after it has begun:
+ *
+ * - A request on the tx ring. We write req_event = req_cons + 1, pass a full barrier, read req_prod; the frontend
+ *   writes req_prod, passes a full barrier, reads req_event (RING_PUSH_REQUESTS_AND_CHECK_NOTIFY). One of the two sees
+ *   the other's write. If we do not find the request, it is number req_cons, nothing before it waits, and
+ *   the frontend sees it cross req_event: it sends an event. If we find requests and cannot take them, the VF's ring
+ *   is full of frames on their way out, and sleep is short (SLEEP_SENDING_NS); or the guest's credit is used up, and
+ *   sleep ends when there is some again.
+ * - Buffers on the rx ring. The same with req_event = req_cons + n, where n is the number at which rx_fill() would take
+ *   them: rx_ask() and rx_fill() ask the same function for it, and what it depends on changes only with work done,
+ *   after which there is no sleep. Fewer than n may wait meanwhile, or more than the VF's ring has room for: then
+ *   the VF has enough others, and interrupts with each that it fills.
+ * - That event. While its channel is masked Xen keeps it pending, and it fires when it is unmasked, which comes before
+ *   all the rest. From then on it makes event_fd readable, which stays so until take_events() has read it; and that is
+ *   called only when a sleep has ended, or looked for by work_on(), both of which go on to look at everything.
+ * - A frame on the VF's receive ring. It was written back before the look, which finds it, or after; and the pair was
+ *   armed before the look, so that it interrupts (vf_queue_ops.arm).
+ * - A frame that the VF has sent. Nobody tells of it; while there are any, sleep is short.
+ * - The end. wake_fd stays readable.
+ *
+ * What came before the channel was bound is found by the first round. tests/unit/test_worker.c lets a guest push at
+ * each point of this. The other direction, responses that a frontend sleeps for, is ring_push()'s. */
 #include "control/worker.h"
 
 #include "common/counter.h"
@@ -216,12 +240,12 @@ static void sleep_until_event(struct worker *w, int64_t longest)
 }
 
 /* Arms everything that can wake us, then looks once more: what came before the arming is seen now, what comes after
- * it wakes us. Returns as turn(). */
+ * it wakes us (see the top). Returns as turn(). */
 static int prepare_sleep(struct worker *w)
 {
     unmask_events(w);
     ring_ask(&w->tx.ring, 1);
-    rx_ask(&w->rx);
+    rx_ask(&w->rx, FILL_BATCH);
     w->queue->ops->arm(w->queue);
     return turn(w);
 }
@@ -246,7 +270,7 @@ static int work_on(struct worker *w)
     now = now_ns();
     if (work)
         w->last_work_ns = now;
-    if (work && w->unwoken)
+    if (work && w->unwoken && !take_events(w))
         counter_add(&w->missed_wakeups, 1);
     w->unwoken = false;
     if (work >= LOAD_WORK) {

@@ -31,6 +31,13 @@ static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot, st
     *pin = (struct grant_pin){.gref = raw.request.gref};
 }
 
+/* How many buffers have to wait before they are taken. What asks for events must know it, too: an event due at another
+ * number would come for nothing, or not come for something. */
+static unsigned worth_taking(const struct rx *rx, unsigned least)
+{
+    return rx->posted < RX_LOW ? 1 : least;
+}
+
 int rx_fill(struct rx *rx, unsigned least)
 {
     uint64_t dma[RX_BATCH];
@@ -44,7 +51,7 @@ int rx_fill(struct rx *rx, unsigned least)
     }
     room = rx->queue->ops->rx_room(rx->queue);
     count = (unsigned)waiting < room ? (unsigned)waiting : room;
-    if (!count || (count < least && rx->posted >= RX_LOW))
+    if (!count || count < worth_taking(rx, least))
         return 0;
     if (count > RX_BATCH)
         count = RX_BATCH;
@@ -238,11 +245,9 @@ int rx_complete(struct rx *rx, bool *notify)
     return (int)count;
 }
 
-void rx_ask(struct rx *rx)
+void rx_ask(struct rx *rx, unsigned least)
 {
-    unsigned spare = rx->posted > RX_LOW ? rx->posted - RX_LOW : 0;
-
-    ring_ask(&rx->ring, spare < RX_LOW ? spare + 1 : RX_LOW);
+    ring_ask(&rx->ring, worth_taking(rx, least));
 }
 
 int rx_abandon(struct rx *rx)

@@ -60,7 +60,7 @@ struct rx {
 /* `page`: the mapped rx ring. Everything else of `rx` that is borrowed must be set before. */
 void rx_attach(struct rx *rx, void *page);
 
-/* Gives the VF the buffers that wait, if there are at least `least` or the VF has few left. Returns how many it took;
+/* Gives the VF the buffers that wait, if there are at least `least` (1 or more) or the VF has few left. Returns how many it took;
  * -1: guest fault (rx->fault says how) or host fault (errno, rx->fault NULL). */
 int rx_fill(struct rx *rx, unsigned least);
 
@@ -68,8 +68,8 @@ int rx_fill(struct rx *rx, unsigned least);
  * wants an event. */
 int rx_complete(struct rx *rx, bool *notify);
 
-/* Asks the frontend for an event before the VF runs out of buffers, not for each. */
-void rx_ask(struct rx *rx);
+/* Asks the frontend for an event as soon as rx_fill() with the same `least` would take buffers. Look again after it. */
+void rx_ask(struct rx *rx, unsigned least);
 
 /* Releases every page, unanswered. Only when the VF is proven quiet. */
 int rx_abandon(struct rx *rx);

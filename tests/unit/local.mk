@@ -71,6 +71,13 @@ tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
 tests_unit_test_limits_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_limits_LDADD = $(TEST_LIBS)
 
+# The worker and the data path are compiled into it, with hooks where they read shared memory and where they sleep.
+check_PROGRAMS += tests/unit/test_worker
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(SIM) \
+	backend/datapath/rx.c backend/datapath/tx.c backend/datapath/tx_slots.c
+tests_unit_test_worker_CFLAGS = $(TEST_CFLAGS) -DNETVF_SHM_HOOK
+tests_unit_test_worker_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(SIM)
 tests_unit_test_session_CFLAGS = $(TEST_CFLAGS)

@@ -284,17 +284,28 @@ START_TEST(around)
 }
 END_TEST
 
-/* With many buffers left the guest is asked for a kick late, with none at once. */
+/* The guest is asked for a kick where rx_fill() would take something: with few buffers left at once, else late. */
 START_TEST(asking)
 {
-    rx_ask(&rx);
+    uint32_t req_event;
+
+    rx_ask(&rx, 32);
     ck_assert_uint_eq(sim.rx_ring->req_event, 1);
-    for (unsigned i = 0; i < 200; i++)
+    for (unsigned i = 0; i < 63; i++)
         sim_push_rx(&sim, sim_grant(&sim, false), i);
-    while (rx_fill(&rx, 1) > 0)
-        ;
-    rx_ask(&rx);
-    ck_assert_uint_eq(sim.rx_ring->req_event, 200 + 64);
+    ck_assert_int_eq(rx_fill(&rx, 32), 63);
+    rx_ask(&rx, 32);
+    ck_assert_uint_eq(sim.rx_ring->req_event, 64);
+    sim_push_rx(&sim, sim_grant(&sim, false), 63);
+    ck_assert_int_eq(rx_fill(&rx, 32), 1);
+    rx_ask(&rx, 32);
+    req_event = sim.rx_ring->req_event;
+    ck_assert_uint_eq(req_event, 64 + 32);
+    while (sim.rx_ring->req_prod != req_event) {
+        ck_assert_int_eq(rx_fill(&rx, 32), 0);
+        sim_push_rx(&sim, sim_grant(&sim, false), 64);
+    }
+    ck_assert_int_eq(rx_fill(&rx, 32), 32);
 }
 END_TEST
 
