@@ -51,27 +51,53 @@ static bool is_labelled(const char *key)
     return false;
 }
 
-static void print_counters(json_t *values)
-{
-    struct table *table = table_new("lrl");
-    const char *key;
-    json_t *value;
+/* As many queues as fit into a table; the sum stands there in any case. */
+#define QUEUES_SHOWN 8u
 
-    for (size_t i = 0; i < COUNTER_COUNT; i++) {
-        value = json_object_get(values, counters[i].key);
-        if (!value)
-            continue;
-        table_cell(table, counters[i].label);
-        table_printf(table, "%lld", (long long)json_integer_value(value));
-        table_cell(table, counters[i].unit);
+/* What one row shows: the whole vif's value and, if it has several queues, each one's; a queue need not have all
+ * counters. */
+static void print_counter(struct table *table, json_t *vif, const char *key, const char *label,
+                          const char *unit, size_t queues)
+{
+    table_cell(table, label);
+    table_printf(table, "%lld", client_number(json_object_get(vif, "counters"), key));
+    for (size_t i = 0; i < queues; i++) {
+        json_t *queue = json_array_get(json_object_get(vif, "queues"), i);
+
+        if (json_object_get(queue, key))
+            table_printf(table, "%lld", client_number(queue, key));
+        else
+            table_cell(table, "");
     }
-    json_object_foreach (values, key, value) {
-        if (is_labelled(key))
-            continue;
-        table_cell(table, key);
-        table_printf(table, "%lld", (long long)json_integer_value(value));
+    table_cell(table, unit);
+}
+
+static void print_counters(json_t *vif)
+{
+    size_t queues = json_array_size(json_object_get(vif, "queues"));
+    json_t *values = json_object_get(vif, "counters"), *value;
+    char align[3 + QUEUES_SHOWN + 1] = "lr";
+    struct table *table;
+    const char *key;
+
+    /* The only queue's counters are the vif's. */
+    queues = queues < 2 ? 0 : queues > QUEUES_SHOWN ? QUEUES_SHOWN : queues;
+    memset(align + 2, 'r', queues);
+    align[2 + queues] = 'l';
+    table = table_new(align);
+    if (queues) {
+        table_cell(table, "");
+        table_cell(table, "all");
+        for (size_t i = 0; i < queues; i++)
+            table_printf(table, "queue %zu", i);
         table_cell(table, "");
     }
+    for (size_t i = 0; i < COUNTER_COUNT; i++)
+        if (json_object_get(values, counters[i].key))
+            print_counter(table, vif, counters[i].key, counters[i].label, counters[i].unit, queues);
+    json_object_foreach (values, key, value)
+        if (!is_labelled(key))
+            print_counter(table, vif, key, key, "", queues);
     table_print(table, stdout, 2);
     table_free(table);
 }
@@ -95,10 +121,12 @@ static void print_vif(json_t *vif)
     }
     table_cell(table, "link");
     table_cell(table, client_link(vif));
+    table_cell(table, "queues");
+    table_printf(table, "%zu", json_array_size(json_object_get(vif, "queues")));
     table_print(table, stdout, 2);
     table_free(table);
     putchar('\n');
-    print_counters(json_object_get(vif, "counters"));
+    print_counters(vif);
 }
 
 static void add_names(json_t *vifs)
