@@ -78,6 +78,11 @@ tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(SIM) \
 tests_unit_test_worker_CFLAGS = $(TEST_CFLAGS) -DNETVF_SHM_HOOK
 tests_unit_test_worker_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_journal
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c backend/xen/journal.c
+tests_unit_test_journal_CFLAGS = $(TEST_CFLAGS) -UNETVF_RUNDIR -DNETVF_RUNDIR=\"tests/unit/run\"
+tests_unit_test_journal_LDADD = $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(SIM)
 tests_unit_test_session_CFLAGS = $(TEST_CFLAGS)
