@@ -10,11 +10,11 @@ READY_DEADLINE = 90
 
 
 class Guest:
-    def __init__(self, lab, name, vifs=(), kernel="6.12", memory=160, vcpus=1, kind=None, extra=""):
+    def __init__(self, lab, name, vifs=(), kernel=None, memory=160, vcpus=1, kind=None, extra=""):
         self.lab = lab
         self.name = name
         self.vifs = list(vifs)
-        self.kernel = kernel
+        self.kernel = kernel or lab.guest_kernel
         self.memory = memory
         self.vcpus = vcpus
         self.kind = kind or lab.guest_type

@@ -26,6 +26,7 @@ class Lab:
         self.agent = machine.agent
         self.outside = Outside(machine)
         self.guest_type = guest_type
+        self.guest_kernel = image.KERNELS[0]
         self.guests = []
         self.netvfd_pid = None
         self.xen_said = ""      # everything Xen logged since the scenario began

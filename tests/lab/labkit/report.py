@@ -1,7 +1,7 @@
 """What a person and a program read of a run."""
 import json
 
-from .base import say
+from .base import Fail, say
 
 MARK = {"pass": "ok  ", "fail": "FAIL", "skip": "skip"}
 
@@ -19,6 +19,46 @@ def write_json(results, path):
     with open(path, "w", encoding="utf-8") as out:
         json.dump(results, out, indent=1)
         out.write("\n")
+
+
+TABLE_MARKS = ("<!-- table: begin -->\n", "<!-- table: end -->\n")
+
+
+def cell(result):
+    if result is None:
+        return "not run"
+    if result["result"] == "pass":
+        return "pass, at the second try" if result["reason"] else "pass"
+    return result["reason"].replace("|", "/")
+
+
+def table(files):
+    """A Markdown table of results of any number of runs."""
+    found, purposes = {}, {}
+    for path in files:
+        with open(path, encoding="utf-8") as source:
+            for result in json.load(source):
+                found[result["scenario"], result["guest_kernel"]] = result
+                purposes[result["scenario"]] = result["purpose"]
+    kernels = sorted({kernel for _, kernel in found}, key=lambda kernel: [int(part) for part in kernel.split(".")])
+    lines = ["| scenario | what it shows | " + " | ".join(f"guest {kernel}" for kernel in kernels) + " |", "|---|---|" + "---|" * len(kernels)]
+    for name, purpose in sorted(purposes.items()):
+        lines.append(f"| `{name}` | {purpose} | " + " | ".join(cell(found.get((name, kernel))) for kernel in kernels) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write_table(files, document):
+    made = table(files)
+    if not document:
+        say(made.rstrip())
+        return
+    with open(document, encoding="utf-8") as source:
+        text = source.read()
+    start, end = (text.find(mark) for mark in TABLE_MARKS)
+    if start < 0 or end < start:
+        raise Fail(f"{document} has no two lines {' and '.join(mark.strip() for mark in TABLE_MARKS)} for the table to stand between")
+    with open(document, "w", encoding="utf-8") as out:
+        out.write(text[:start + len(TABLE_MARKS[0])] + made + text[end:])
 
 
 def summary(results):

@@ -7,7 +7,7 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from . import report, teardown
+from . import image, report, teardown
 from .base import LAB_DIR, OUT, Busy, Fail, Skip, say
 from .lab import Lab
 
@@ -74,7 +74,8 @@ class Deadline:
 
 
 class Runner:
-    def __init__(self, host=None):
+    def __init__(self, host=None, guest_kernel=image.KERNELS[0]):
+        self.guest_kernel = guest_kernel
         self.host = host            # a lab of somebody else's, never ended here
         self.lab = host
         self.kernel = host.machine.kernel if host else None
@@ -106,10 +107,12 @@ class Runner:
 
     def run_one(self, scenario):
         started = time.monotonic()
-        result = {"scenario": scenario.name, "result": "pass", "reason": "", "seconds": 0, "figures": {}}
+        result = {"scenario": scenario.name, "purpose": scenario.purpose, "guest_kernel": self.guest_kernel, "result": "pass", "reason": "",
+                  "seconds": 0, "figures": {}}
         try:
             lab = self.lab_for(scenario)
             started = time.monotonic()
+            lab.guest_kernel = self.guest_kernel
             lab.begin()
             result["figures"] = self.judge(scenario, lab) or {}
         except Skip as skip:
@@ -201,17 +204,17 @@ def run_with_second_try(runner, scenario):
     return second
 
 
-def run_scenarios(scenarios, host=None):
+def run_scenarios(scenarios, host=None, guest_kernel=image.KERNELS[0]):
     prune_runs()
-    runner = Runner(host)
+    runner = Runner(host, guest_kernel)
     try:
         return [run_with_second_try(runner, scenario) for scenario in scenarios]
     finally:
         runner.end_lab()
 
 
-def run_command(names, with_long, json_file, host):
-    results = run_scenarios(select(names, with_long), host)
+def run_command(names, with_long, json_file, host, guest_kernel=image.KERNELS[0]):
+    results = run_scenarios(select(names, with_long), host, guest_kernel)
     if json_file:
         report.write_json(results, json_file)
     say(report.summary(results))
