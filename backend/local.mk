@@ -18,7 +18,9 @@ backend_libnetvf_a_SOURCES = \
 	backend/control/manager.c backend/control/manager.h \
 	backend/control/negotiate.c backend/control/negotiate.h \
 	backend/control/session.c backend/control/session.h \
+	backend/control/session_private.h backend/control/session_resume.c \
 	backend/control/vif.c backend/control/vif.h \
+	backend/control/vif_private.h backend/control/vif_publish.c backend/control/vif_recover.c \
 	backend/control/vif_claim.c backend/control/vif_claim.h \
 	backend/control/vif_state.c backend/control/vif_state.h \
 	backend/control/worker.c backend/control/worker.h \
@@ -35,9 +37,12 @@ backend_libnetvf_a_SOURCES = \
 	backend/translate/frame_cache.c backend/translate/frame_cache.h \
 	backend/translate/grant_map.c backend/translate/guest_context.c \
 	backend/translate/translate.h \
+	backend/vf/absent.c backend/vf/absent.h \
+	backend/vf/bar_guard.c backend/vf/bar_guard.h \
 	backend/vf/igbvf.c backend/vf/igbvf.h backend/vf/igbvf_desc.h \
 	backend/vf/igbvf_mailbox.c backend/vf/igbvf_private.h backend/vf/igbvf_regs.h \
 	backend/vf/igbvf_rings.c \
+	backend/vf/links.c backend/vf/links.h \
 	backend/vf/netlink.c backend/vf/netlink.h \
 	backend/vf/pci.c backend/vf/pci.h \
 	backend/vf/pf.c backend/vf/pf.h \

@@ -12,6 +12,7 @@
 #include "control/manager.h"
 #include "control/vif.h"
 #include "control/vif_claim.h"
+#include "vf/links.h"
 #include "vf/pool.h"
 #include "vf/vf.h"
 #include "xen/context.h"
@@ -46,6 +47,7 @@ struct daemon {
     int lock, epoll, signals, fault;
     struct store *store;
     struct pool *pool;
+    struct links *links;
     struct vif_host host;
     struct manager *manager;
     struct kernel_vifs *kernel_vifs;
@@ -53,7 +55,8 @@ struct daemon {
     struct api *api;
     bool due;     /* something has happened since the last scan */
     bool pending; /* the last scan wants another one soon */
-    int64_t scanned;
+    bool link;    /* a network device has changed since the last check */
+    int64_t scanned, checked;
     bool stop;
 };
 
@@ -235,8 +238,11 @@ static int start(struct daemon *d, struct why *why)
     d->api = api_new(SOCKET_FILE, api_answer, &d->world, why);
     if (!d->api)
         return -1;
-    if (watch_fd(d, store_fd(d->store)) < 0 || watch_fd(d, kernel_vifs_fd(d->kernel_vifs)) < 0 ||
-        watch_fd(d, api_fd(d->api)) < 0)
+    d->links = links_open(why);
+    if (!d->links)
+        return -1;
+    if (watch_fd(d, links_fd(d->links)) < 0 || watch_fd(d, store_fd(d->store)) < 0 ||
+        watch_fd(d, kernel_vifs_fd(d->kernel_vifs)) < 0 || watch_fd(d, api_fd(d->api)) < 0)
         return why_fail(why, "cannot set up the event loop: %s", strerror(errno));
     return 0;
 }
@@ -245,6 +251,7 @@ static int start(struct daemon *d, struct why *why)
  * vif_stop. */
 static void stop(struct daemon *d)
 {
+    links_close(d->links);
     api_free(d->api);
     manager_free(d->manager);
     kernel_vifs_free(d->kernel_vifs);
@@ -295,6 +302,8 @@ static void handle(struct daemon *d, int fd)
         d->due |= store_drain(d->store) > 0;
     } else if (fd == kernel_vifs_fd(d->kernel_vifs)) {
         d->due |= kernel_vifs_drain(d->kernel_vifs);
+    } else if (fd == links_fd(d->links)) {
+        d->link |= links_drain(d->links);
     } else if (fd == api_fd(d->api)) {
         api_ready(d->api);
     }
@@ -311,6 +320,28 @@ static int until_scan(const struct daemon *d)
     return next > now ? (int)(next - now) : 0;
 }
 
+/* The same until the VFs of connected vifs are to be looked at. */
+static int until_check(const struct daemon *d)
+{
+    int64_t next = d->checked + MANAGER_CHECK_MS, now = clock_ms();
+
+    if (!manager_serves(d->manager))
+        return -1;
+    return d->link || next <= now ? 0 : (int)(next - now);
+}
+
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static void check(struct daemon *d)
+{
+    d->due |= manager_check(d->manager, d->link);
+    d->link = false;
+    d->checked = clock_ms();
+}
+
 static void scan(struct daemon *d)
 {
     d->due = false;
@@ -325,7 +356,7 @@ static int run(struct daemon *d)
 
     d->due = true;
     while (!d->stop) {
-        int count = epoll_wait(d->epoll, events, 8, until_scan(d));
+        int count = epoll_wait(d->epoll, events, 8, sooner(until_scan(d), until_check(d)));
 
         if (count < 0 && errno != EINTR) {
             log_error("the event loop has failed: %s", strerror(errno));
@@ -333,6 +364,8 @@ static int run(struct daemon *d)
         }
         for (int i = 0; i < count; i++)
             handle(d, events[i].data.fd);
+        if (!d->stop && until_check(d) == 0)
+            check(d);
         if (!d->stop && until_scan(d) == 0)
             scan(d);
     }

@@ -169,6 +169,23 @@ bool manager_scan(struct manager *manager)
     return manager->pending;
 }
 
+bool manager_check(struct manager *manager, bool at_once)
+{
+    bool due = false;
+
+    for (struct member *member = manager->members; member; member = member->next)
+        due |= vif_check(member->vif, at_once);
+    return due;
+}
+
+bool manager_serves(const struct manager *manager)
+{
+    for (const struct member *member = manager->members; member; member = member->next)
+        if (vif_connected(member->vif))
+            return true;
+    return false;
+}
+
 void manager_each(struct manager *manager, void (*each)(struct vif *vif, void *context),
                   void *context)
 {

@@ -21,6 +21,12 @@ void manager_free(struct manager *manager);
 bool manager_scan(struct manager *manager);
 #define MANAGER_TICK_MS 100
 
+/* Looks after the VFs of connected vifs (see vif_check): to be called every MANAGER_CHECK_MS while there is one, and
+ * `at_once` when a network device of dom0 has changed. True if a scan has something to do. */
+bool manager_check(struct manager *manager, bool at_once);
+bool manager_serves(const struct manager *manager);
+#define MANAGER_CHECK_MS 1000
+
 /* Calls `each` for every vif, in order of their appearance. */
 void manager_each(struct manager *manager, void (*each)(struct vif *vif, void *context),
                   void *context);

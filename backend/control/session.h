@@ -34,7 +34,7 @@ struct session_plan_queue {
 /* What both ends have agreed, and what they run on. Everything in here has been checked for form; the references and
  * the channels are still only what the guest claims. */
 struct session_plan {
-    struct vf *vf;  /* borrowed; reset, not started */
+    struct vf *vf;  /* borrowed; reset, not started; NULL: none for now */
     char name[24];  /* "vif1.0", for log lines */
     uint8_t mac[6]; /* frames that leave must come from here */
     unsigned queues;
@@ -84,6 +84,19 @@ int session_start(struct session **session, const struct session_plan *plan, str
 /* Ends the workers, stops the VF, waits until it is proven quiet, releases every page, unmaps the rings. 0, or -1 if
  * the VF could not be proven quiet: then its pages stay pinned (and journaled) on purpose. Frees the session. */
 int session_stop(struct session *session);
+
+/* A VF that fails or goes is replaced in four steps, while the guest stays connected. session_pause ends the workers;
+ * the caller proves that the VF is quiet (invariant 4); session_flush releases every page and answers what was on its
+ * way; session_resume goes on with the same rings and with `vf`, which is reset and not started, or without one: then
+ * frames are dropped, and buffers stay in their ring. Each may be done again.
+ * session_flush: -1 if Xen has refused to release a page: the session is to be ended; 1 if the VF has not come back from
+ * its guest's IOMMU context: it must not be used again. session_resume: -1 and a sentence;
+ * then `vf` is to be proven quiet, and the session flushed, before the next try. */
+void session_pause(struct session *session);
+int session_flush(struct session *session);
+int session_resume(struct session *session, struct vf *vf, struct why *why);
+/* While the VF's link is down frames are dropped rather than queued. Up at first. */
+void session_link(struct session *session, bool up);
 
 /* How it is doing, which is how the first queue does that has failed; `why` gets the fault's sentence. */
 enum session_state session_state(struct session *session, struct why *why);

@@ -39,6 +39,9 @@ enum vif_progress {
 
 /* Looks at the vif and does all there is to do. May take as long as a VF's reset (two seconds). */
 enum vif_progress vif_step(struct vif *vif);
+/* Looks after the VF of a connected vif, in a few register reads: about once a second, or `at_once` after something has
+ * happened to network devices of dom0. True if vif_step has something to do. */
+bool vif_check(struct vif *vif, bool at_once);
 /* The daemon stops in good order: the session ends, the VF is given back, the states stay as
  * they are, so that the next daemon takes the vif up again. */
 void vif_stop(struct vif *vif);
@@ -62,6 +65,7 @@ struct vif_view {
 
 bool vif_is(const struct vif *vif, uint16_t domid, uint32_t devid);
 bool vif_holds_vf(const struct vif *vif);
+bool vif_connected(const struct vif *vif);
 void vif_look(struct vif *vif, struct vif_view *view);
 
 #endif

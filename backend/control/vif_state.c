@@ -57,8 +57,9 @@ static enum vif_action in_init_wait(const struct vif_snapshot *s)
 
 static enum vif_action in_connected(const struct vif_snapshot *s)
 {
+    /* netfront does not come back by itself from a backend that closes: a VF's faults are not told. */
     if (s->connected)
-        return VIF_NOTHING;
+        return s->lost && s->due ? VIF_RECOVER : VIF_NOTHING;
     if (s->frontend != XenbusStateConnected || s->faulted || s->refused)
         return VIF_CLOSING;
     /* Left by a daemon that stopped or died; the guest has noticed nothing but silence. */
@@ -73,15 +74,28 @@ static enum vif_action in_closing(const struct vif_snapshot *s)
      * A frontend in Initialising has nothing left to close. */
     if (s->frontend == XenbusStateClosed || s->frontend == XenbusStateInitialising || s->overdue)
         return VIF_CLOSED;
+    /* It has closed and opened again before we had answered: no close is left to wait for. One that we have faulted
+     * still stands in Connected because it has not seen our Closing. */
+    if (s->frontend == XenbusStateConnected && s->online && !s->faulted && !s->refused)
+        return VIF_CLOSED;
     return VIF_NOTHING;
+}
+
+/* The guest wants to be served: by the book from Initialising; or, as Linux' netback takes it too, straight in Connected,
+ * with new keys. Connected may also be where we have left it when we closed for its fault: that is no wish. */
+static bool asks(const struct vif_snapshot *s)
+{
+    if (s->frontend == XenbusStateInitialising)
+        return true;
+    return s->frontend == XenbusStateConnected && (s->reopened || (!s->faulted && !s->refused));
 }
 
 static enum vif_action in_closed(const struct vif_snapshot *s)
 {
     if (!s->online)
         return s->bound ? VIF_RELEASE : VIF_NOTHING;
-    /* The guest starts afresh. Otherwise its VF is kept for it. */
-    if (s->frontend == XenbusStateInitialising && !s->throttled)
+    /* Until then its VF is kept for it. */
+    if (asks(s) && !s->throttled)
         return s->bound ? VIF_ADVERTISE : VIF_ADOPT;
     return VIF_NOTHING;
 }
@@ -123,8 +137,8 @@ const char *vif_action_name(enum vif_action action)
     static const char *const names[] = {
         [VIF_NOTHING] = "nothing",     [VIF_ADOPT] = "adopt",     [VIF_BIND] = "bind",
         [VIF_ADVERTISE] = "advertise", [VIF_CONNECT] = "connect", [VIF_DISCONNECT] = "disconnect",
-        [VIF_CLOSING] = "closing",     [VIF_CLOSED] = "closed",   [VIF_RELEASE] = "release",
-        [VIF_FORGET] = "forget",
+        [VIF_RECOVER] = "recover",     [VIF_CLOSING] = "closing", [VIF_CLOSED] = "closed",
+        [VIF_RELEASE] = "release",     [VIF_FORGET] = "forget",
     };
 
     return names[action];

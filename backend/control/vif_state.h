@@ -24,6 +24,9 @@ struct vif_snapshot {
     bool connected;         /* it has a session */
     bool refused;           /* it cannot be served, and netvf/error says why */
     bool faulted;           /* its session ended by itself or could not be started */
+    bool lost;              /* its session's VF has failed or is missing */
+    bool due;               /* and it is time to do something about it */
+    bool reopened;          /* while we were Closed, the guest's end has been seen not Connected */
     bool overdue;           /* our state has been Closing for VIF_CLOSE_TIMEOUT_MS */
     bool throttled;         /* it has reconnected too often lately */
 };
@@ -34,6 +37,7 @@ enum vif_action {
     VIF_BIND,      /* take a VF for a vif that is connected already: a former daemon served it */
     VIF_ADVERTISE, /* make its VF ready again, write the features, go to InitWait */
     VIF_CONNECT,   /* read the guest's keys, start the session, go to Connected */
+    VIF_RECOVER,   /* part the session from its VF, find it another, and go on */
     VIF_DISCONNECT, /* end the session */
     VIF_CLOSING,    /* go to Closing */
     VIF_CLOSED,     /* go to Closed */

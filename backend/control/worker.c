@@ -61,6 +61,9 @@
  * drivers look after the rings by a timer too (igb's watchdog). What was found that late, with no event on its way, is
  * counted. */
 #define SLEEP_WATCHDOG_NS 250000000
+/* A VF that has frames to send and sends none for so long, as when its link goes down under them, does not do so any
+ * more without being reset (igb and igbvf do the same; QEMU and a busy wire take milliseconds). */
+#define SEND_HANG_NS      5000000000u
 #define SLEEP_POLL_NS     200000
 #define SLEEP_POLL_MAX_NS 2000000
 
@@ -129,6 +132,7 @@ static int send_out(struct worker *w, bool *notify)
     uint64_t before = w->port->counters.hypercalls;
     int taken, completed;
 
+    w->tx.no_link = !__atomic_load_n(&w->link, __ATOMIC_RELAXED);
     refill(w);
     taken = tx_take(&w->tx);
     if (mcast_tell(w->mcast))
@@ -145,7 +149,7 @@ static int send_out(struct worker *w, bool *notify)
 
 /* Each ring's own channel where there are two: a frontend delays channels on which it finds nothing (XSA-391). One
  * event for both rings where there is one. */
-static void notify(const struct worker *w, bool tx, bool rx)
+void worker_notify(const struct worker *w, bool tx, bool rx)
 {
     struct port *port = w->port;
 
@@ -167,7 +171,7 @@ static int turn(struct worker *w)
     int sent = received < 0 ? -1 : send_out(w, &tx);
 
     /* Also when something failed: what has been pushed has been pushed. */
-    notify(w, tx, rx);
+    worker_notify(w, tx, rx);
     counter_add(&w->polls, 1);
     return sent < 0 ? -1 : received + sent;
 }
@@ -250,6 +254,21 @@ static int prepare_sleep(struct worker *w)
     return turn(w);
 }
 
+/* -1: the VF has stopped sending. */
+static int watch_sending(struct worker *w, uint64_t now)
+{
+    uint32_t sent = w->tx.frame_head + w->tx.done;
+
+    if (!tx_outstanding(&w->tx) || sent != w->sent) {
+        w->sent = sent;
+        w->sent_ns = now;
+    } else if (now - w->sent_ns > SEND_HANG_NS) {
+        fail(w, SESSION_DEVICE_FAULT, "it has not sent a frame for 5 s");
+        return -1;
+    }
+    return 0;
+}
+
 static void rest(uint64_t worked_ns)
 {
     uint64_t ns = worked_ns / 2 < REST_MAX_NS ? worked_ns / 2 : REST_MAX_NS;
@@ -268,6 +287,8 @@ static int work_on(struct worker *w)
     if (work < 0)
         return -1;
     now = now_ns();
+    if (watch_sending(w, now) < 0)
+        return -1;
     if (work)
         w->last_work_ns = now;
     if (work && w->unwoken && !take_events(w))
@@ -306,8 +327,15 @@ static void *run(void *argument)
 
 int worker_start(struct worker *worker)
 {
-    int rc = pthread_create(&worker->thread, NULL, run, worker);
+    uint64_t woken;
+    int rc;
 
+    worker->stop = false;
+    worker->state = SESSION_RUNNING;
+    worker->sent_ns = now_ns();
+    if (read(worker->wake_fd, &woken, sizeof woken) < 0 && errno != EAGAIN)
+        return -1; /* else: its last end has been told of */
+    rc = pthread_create(&worker->thread, NULL, run, worker);
     if (rc)
         errno = rc;
     worker->running = rc == 0;

@@ -32,8 +32,8 @@ struct worker {
 
     pthread_t thread;
     bool running;             /* there is a thread to be ended: control's */
-    bool stop;                /* set by control */
-    enum session_state state; /* set by the worker, once */
+    bool stop, link;          /* set by control; link: the VF can send */
+    enum session_state state; /* set by the worker, once in each run */
     struct why why;           /* valid when state is not SESSION_RUNNING */
 
     bool tx_pending, rx_pending, vf_pending; /* events taken and not unmasked yet */
@@ -43,13 +43,19 @@ struct worker {
 
     uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls, missed_wakeups;
     bool unwoken; /* the last sleep ended by the watchdog */
+
+    uint32_t
+        sent; /* frames that the VF was done with when it was last seen to have sent one, ... */
+    uint64_t sent_ns; /* ... or to have none to send; and when that was */
 };
 
-/* -1/errno if there is no thread to be had. */
+/* Also after worker_stop. -1/errno if there is no thread to be had. */
 int worker_start(struct worker *worker);
 /* Waits for its end; also if it was never started. */
 void worker_stop(struct worker *worker);
 void worker_set_rate(struct worker *worker, struct rate rate);
+/* Events for what has been pushed on either ring: the worker's own, and control's when there is no worker. */
+void worker_notify(const struct worker *worker, bool tx, bool rx);
 enum session_state worker_state(struct worker *worker, struct why *why);
 
 #endif

@@ -268,3 +268,30 @@ int rx_abandon(struct rx *rx)
     }
     return rc;
 }
+
+/* The rest of a frame that the VF has begun to deliver will never come: the next answer ends its chain, and the
+ * frontend drops it. */
+static void end_frame(struct rx *rx, bool *notify)
+{
+    uint16_t id = rx->slots[rx->ring.rsp_prod % RING_SLOTS].id;
+
+    rx->frame = (struct rx_frame){0};
+    rx->ring.req_cons++;
+    counter_add(&rx->counters.dropped, 1);
+    respond(rx, id, 0, NETIF_RSP_ERROR);
+    *notify |= ring_push(&rx->ring);
+}
+
+int rx_take_back(struct rx *rx, bool *notify)
+{
+    uint32_t answered = rx->ring.rsp_prod, taken = rx->ring.req_cons;
+
+    if (rx_abandon(rx) < 0)
+        return -1;
+    /* A slot holds its request until its response is written, and none was written behind `answered`. */
+    rx->ring.rsp_prod = rx->ring.req_cons = answered;
+    rx->posted = 0;
+    if (rx->frame.inside && answered != taken)
+        end_frame(rx, notify);
+    return 0;
+}

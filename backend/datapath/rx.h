@@ -74,4 +74,8 @@ void rx_ask(struct rx *rx, unsigned least);
 /* Releases every page, unanswered. Only when the VF is proven quiet. */
 int rx_abandon(struct rx *rx);
 
+/* The same for a guest that goes on: every buffer that is not answered is then a request that is not taken yet, which
+ * the next rx_fill reads, checks and pins anew, for whatever VF rx->vf is then. *notify as above. */
+int rx_take_back(struct rx *rx, bool *notify);
+
 #endif

@@ -53,6 +53,7 @@ static int take_slots(struct tx *tx)
         slots = tx_read_frame(tx, (unsigned)waiting, work);
         if (slots < 0)
             return -1;
+        work->drop |= tx->no_link;
         work->frame = &tx->frames[tx->frame_tail % RING_SLOTS];
         *work->frame = (struct tx_frame){.slots = (uint16_t)slots};
         set_header_buffer(tx, work, tx->frame_tail);
@@ -426,4 +427,20 @@ int tx_abandon(struct tx *tx)
 
     assert(outstanding <= RING_SLOTS);
     return release(tx, outstanding);
+}
+
+int tx_give_up(struct tx *tx, bool *notify)
+{
+    unsigned lost = 0;
+
+    if (tx_abandon(tx) < 0)
+        return -1;
+    for (; tx->frame_head != tx->frame_tail; tx->frame_head++)
+        lost += tx->frames[tx->frame_head % RING_SLOTS].posted;
+    counter_add(&tx->counters.dropped, lost);
+    tx->done = 0;
+    while (tx->ring.rsp_prod != tx->ring.req_cons)
+        respond(tx, &tx->slots[tx->ring.rsp_prod % RING_SLOTS], false);
+    *notify |= ring_push(&tx->ring);
+    return 0;
 }

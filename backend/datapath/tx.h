@@ -92,6 +92,7 @@ struct tx {
      * private_pages: the same, or, where the guest can reach those of the VF, pages of dom0's that it cannot. */
     const struct dma_page *header_pages, *private_pages;
     uint8_t mac[6];
+    bool no_link;         /* nothing can leave: frames are taken, dropped and answered at once */
     bool port_vlan;       /* the VF adds and removes a VLAN tag of the administrator's */
     struct bucket bucket; /* what the guest may send; refilled by the worker */
     const char *fault;    /* how the guest broke the protocol: nothing more is taken from it */
@@ -130,5 +131,9 @@ static inline unsigned tx_outstanding(const struct tx *tx)
 
 /* Releases every page, unanswered. Only when the VF is proven quiet. -1/errno as above. */
 int tx_abandon(struct tx *tx);
+
+/* The same for a guest that goes on: everything taken is then answered, with an error, and the next frame is taken by
+ * whatever VF tx->vf is then. *notify as above. */
+int tx_give_up(struct tx *tx, bool *notify);
 
 #endif

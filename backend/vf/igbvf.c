@@ -11,22 +11,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Fewest microseconds between two interrupts: what is saved in events costs this much latency at most. */
 #define INTERRUPT_INTERVAL_US 100u
 
+/* The function that was opened, and not another one that has come to the same address since: only its own config
+ * space can tell, as the mapped registers may be those of either. */
+static bool present(const struct igbvf *v, uint16_t *command)
+{
+    return pci_read16(&v->function, PCI_COMMAND, command) == 0 && *command != 0xffff &&
+           reg_read(v, STATUS) != ~0u;
+}
+
 static const unsigned counter_registers[4] = {VFGPTC, VFGOTC, VFGPRC, VFGORC};
+
+/* MSI-X on, so that Xen can send the vectors it is asked for; entries are masked until then (PCI 6.8.2.3). */
+static void enable_msix(const struct pci_function *function)
+{
+    unsigned msix = pci_capability(function, 0x11);
+    uint16_t control;
+
+    if (msix && pci_read16(function, msix + 2, &control) == 0)
+        pci_write16(function, msix + 2, control | 0x8000);
+}
 
 static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
 {
     struct igbvf *v = igbvf(vf);
     uint32_t words[3] = {VF_RESET};
+    uint16_t command;
 
-    if (reg_read(v, STATUS) == ~0u) {
+    if (!present(v, &command)) {
         errno = ENODEV;
         return why_fail(why, "VF %s does not answer; is it still there?", vf->pci);
     }
+    enable_msix(&v->function); /* a function-level reset has turned it off */
     reg_write(v, EIMC, VECTORS_ALL);
     reg_write(v, CTRL, CTRL_RST);
     /* The PF's driver takes note of the reset and says so; an emulated VF may say nothing, so this wait is short and
@@ -142,6 +161,7 @@ static int igbvf_start(struct vf *vf, struct vf_queue_setup *queues, unsigned co
         set_up_queue(v, i, &queues[i]);
     if (igbvf_set_frame_max(v, why) < 0)
         return -1;
+    v->mailbox_seen &= ~MBX_RSTD; /* what was reset before the handshake is of no interest */
     if (pci_write16(&v->function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) < 0)
         return why_fail(why, "VF %s: cannot turn on bus mastering: %s", vf->pci, strerror(errno));
     reg_write(v, EIMC, VECTORS_ALL);
@@ -157,13 +177,52 @@ static int igbvf_start(struct vf *vf, struct vf_queue_setup *queues, unsigned co
 static int igbvf_stop(struct vf *vf)
 {
     struct igbvf *v = igbvf(vf);
+    uint16_t command;
 
+    if (!present(v, &command))
+        return vf_quiesce(vf->pci); /* gone for good, or come back and ours to stop as it is now */
     reg_write(v, EIMC, VECTORS_ALL);
     /* A queue that does not go off is no reason to go on: bus mastering is the stronger switch, and the one whose
      * effect can be proven. */
     if (queues_off(v) < 0)
         log_warn("VF %s: a queue does not go off; turning off its bus mastering", vf->pci);
     return pci_silence(&v->function);
+}
+
+/* Takes a message that the PF has sent by itself: igb pings its VFs after a change of its link and after a reset of its
+ * own; after the latter without CTS, as it has forgotten them. */
+static bool forgotten(struct igbvf *v)
+{
+    uint32_t word;
+
+    reg_write(v, V2PMAILBOX, MBX_VFU);
+    if (!(igbvf_mailbox(v) & MBX_VFU))
+        return false; /* the PF is writing: PFSTS is remembered until the next look */
+    v->mailbox_seen &= ~MBX_PFSTS;
+    word = reg_read(v, VMBMEM);
+    reg_write(v, V2PMAILBOX, MBX_ACK); /* releases VFU too */
+    return !(word & MSG_CTS);
+}
+
+/* RSTI is there while the PF is in reset, which it is as long as its interface is down; RSTD once after each reset
+ * (8.14.2). Either means that the PF knows nothing of this VF any more. */
+static int igbvf_check(struct vf *vf, struct why *why)
+{
+    struct igbvf *v = igbvf(vf);
+    uint16_t command;
+    uint32_t seen;
+
+    errno = ENODEV;
+    if (!present(v, &command))
+        return why_fail(why, "VF %s is gone from the bus", vf->pci);
+    seen = igbvf_mailbox(v);
+    v->mailbox_seen &= ~MBX_RSTD;
+    errno = ECONNRESET;
+    if ((seen & (MBX_RSTI | MBX_RSTD)) || ((seen & MBX_PFSTS) && forgotten(v)))
+        return why_fail(why, "the PF of VF %s was reset", vf->pci);
+    if (!(command & PCI_COMMAND_MASTER) || !(reg_read(v, RXDCTL) & DCTL_ENABLE))
+        return why_fail(why, "VF %s was reset by somebody else", vf->pci);
+    return 0;
 }
 
 static bool igbvf_link_up(struct vf *vf)
@@ -176,10 +235,11 @@ static bool igbvf_link_up(struct vf *vf)
 static void igbvf_count(struct vf *vf, struct vf_counters *counters)
 {
     struct igbvf *v = igbvf(vf);
+    bool there = reg_read(v, STATUS) != ~0u; /* else the counters are no counters */
     uint64_t *totals[4] = {&v->counted.tx_packets, &v->counted.tx_bytes, &v->counted.rx_packets,
                            &v->counted.rx_bytes};
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; there && i < 4; i++) {
         uint32_t now = reg_read(v, counter_registers[i]);
 
         *totals[i] += (uint32_t)(now - v->last_counter[i]);
@@ -191,12 +251,13 @@ static void igbvf_count(struct vf *vf, struct vf_counters *counters)
 static void igbvf_close(struct vf *vf)
 {
     struct igbvf *v = igbvf(vf);
+    uint16_t command;
 
-    if (v->bar) {
+    if (present(v, &command)) {
         reg_write(v, EIMC, VECTORS_ALL);
         reg_write(v, CTRL, CTRL_RST); /* the PF's driver forgets what the VF had been given */
-        munmap((void *)v->bar, IGBVF_BAR_SIZE);
     }
+    pci_unmap((void *)v->bar, IGBVF_BAR_SIZE);
     pci_silence(&v->function);
     pci_close(&v->function);
     free(v);
@@ -216,21 +277,12 @@ static const struct vf_ops igbvf_ops = {
     .reset = igbvf_reset,
     .start = igbvf_start,
     .stop = igbvf_stop,
+    .check = igbvf_check,
     .set_multicast = igbvf_set_multicast,
     .link_up = igbvf_link_up,
     .close = igbvf_close,
     .count = igbvf_count,
 };
-
-/* MSI-X on, so that Xen can send the vectors it is asked for; entries are masked until then (PCI 6.8.2.3). */
-static void enable_msix(const struct pci_function *function)
-{
-    unsigned msix = pci_capability(function, 0x11);
-    uint16_t control;
-
-    if (msix && pci_read16(function, msix + 2, &control) == 0)
-        pci_write16(function, msix + 2, control | 0x8000);
-}
 
 struct vf *igbvf_open(const char *pci, unsigned queues, struct why *why)
 {
@@ -254,7 +306,6 @@ struct vf *igbvf_open(const char *pci, unsigned queues, struct why *why)
         why_fail(why, "cannot write to VF %s: %s", pci, strerror(errno));
         goto fail;
     }
-    enable_msix(&v->function);
     v->emulated = pci_emulated(pci);
     v->bar = pci_map(pci, 0, IGBVF_BAR_SIZE);
     if (!v->bar) {

@@ -37,6 +37,7 @@
 #define MSG_ID(word)      ((word)&0xffffu)
 #define MSG_ACK           0x80000000u
 #define MSG_NACK          0x40000000u
+#define MSG_CTS           0x20000000u /* in all of the PF's messages, as long as it has not been reset */
 #define MBX_WORDS         16u
 #define MBX_HASHES_MAX    30u
 

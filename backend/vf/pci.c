@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "vf/pci.h"
 
+#include "vf/bar_guard.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -98,7 +100,21 @@ void *pci_map(const char *pci, unsigned bar, size_t size)
     saved = errno;
     close(fd);
     errno = saved;
-    return map == MAP_FAILED ? NULL : map;
+    if (map == MAP_FAILED)
+        return NULL;
+    if (bar_guard_add(map, size) < 0) {
+        saved = errno;
+        munmap(map, size);
+        errno = saved;
+        return NULL;
+    }
+    return map;
+}
+
+void pci_unmap(void *map, size_t size)
+{
+    bar_guard_remove(map);
+    munmap(map, size);
 }
 
 int pci_silence(const struct pci_function *function)

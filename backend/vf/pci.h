@@ -19,15 +19,18 @@ struct pci_function {
 int pci_open(struct pci_function *function, const char *pci);
 void pci_close(struct pci_function *function);
 
-/* 16 bits of config space. A function that is gone reads as all ones. */
+/* 16 bits of config space. -1/errno; ENODEV: the kernel has removed this function, and if there is one at the same
+ * address it is another. A function that is gone, and the kernel does not know it, reads as all ones. */
 int pci_read16(const struct pci_function *function, unsigned offset, uint16_t *value);
 int pci_write16(const struct pci_function *function, unsigned offset, uint16_t value);
 
 /* Offset of a capability, or 0. */
 unsigned pci_capability(const struct pci_function *function, uint8_t id);
 
-/* Maps region `bar` uncached. NULL/errno; EBUSY: a kernel driver holds it. */
+/* Maps region `bar` uncached. Reads give ones when the function has gone (bar_guard.h). NULL/errno; EBUSY: a kernel
+ * driver holds it. */
 void *pci_map(const char *pci, unsigned bar, size_t size);
+void pci_unmap(void *map, size_t size);
 
 /* Bus mastering off and no transaction under way any more: 0, or -1 if it cannot be proven within 100 ms. */
 int pci_silence(const struct pci_function *function);

@@ -129,3 +129,55 @@ bool pf_bus_master(const char *sysfs, const char *pci)
     close(fd);
     return command & PCI_COMMAND_MASTER;
 }
+
+/* A function's routing id: bus, device, function. False if `pci` is no address. */
+static bool routing_id(const char *pci, unsigned *domain, unsigned *rid)
+{
+    unsigned bus, device, function;
+
+    if (sscanf(pci, "%x:%x:%x.%x", domain, &bus, &device, &function) != 4)
+        return false;
+    *rid = bus << 8 | device << 3 | function;
+    return true;
+}
+
+/* Whether VF `rid` is one that the PF at `pf` says to have just now: its VFs begin at an offset from its own routing
+ * id, a stride apart (SR-IOV 1.1, 2.1.2). */
+static bool has_vf(const char *sysfs, const char *pf, unsigned domain, unsigned rid)
+{
+    unsigned long count, offset, stride;
+    unsigned own_domain, own;
+
+    if (!routing_id(pf, &own_domain, &own) || own_domain != domain ||
+        sysfs_read_number(&count, "%s/bus/pci/devices/%s/sriov_numvfs", sysfs, pf) < 0 || !count)
+        return false;
+    if (sysfs_read_number(&offset, "%s/bus/pci/devices/%s/sriov_offset", sysfs, pf) < 0 ||
+        sysfs_read_number(&stride, "%s/bus/pci/devices/%s/sriov_stride", sysfs, pf) < 0)
+        return true; /* it does not say which: it may be this one */
+    for (unsigned long i = 0; i < count; i++)
+        if (own + offset + i * stride == rid)
+            return true;
+    return false;
+}
+
+bool pf_vf_gone(const char *sysfs, const char *pci)
+{
+    char path[SYSFS_PATH_MAX];
+    struct dirent *entry;
+    unsigned domain, rid;
+    bool had = false;
+    DIR *dir;
+
+    if (!routing_id(pci, &domain, &rid))
+        return true; /* no function has this name */
+    if (sysfs_exists("%s/bus/pci/devices/%s", sysfs, pci))
+        return false;
+    snprintf(path, sizeof path, "%s/bus/pci/devices", sysfs);
+    dir = opendir(path);
+    if (!dir)
+        return false;
+    while (!had && (entry = readdir(dir)))
+        had = has_vf(sysfs, entry->d_name, domain, rid);
+    closedir(dir);
+    return !had;
+}

@@ -40,6 +40,11 @@ int pf_read_vf(const char *sysfs, const struct pf *pf, unsigned index, struct pf
 /* Makes a PF that is up have all the VFs it can have, with no kernel driver on any of them. -1
  * and a sentence. */
 int pf_enable_vfs(const char *sysfs, struct pf *pf, struct why *why);
+/* Whether the VF at `pci`, by its full address, is gone in a way that proves that it does no DMA: the kernel has no
+ * such function, and the PF to which that address belongs has, by its sriov_numvfs, no VF of that number. The kernel
+ * takes a VF's directory away first, then clears VF Enable, waits the second that SR-IOV 1.1, 3.3.3.1, gives
+ * transactions to end, and only then says 0 in sriov_numvfs. A PF that is gone has taken its VFs along. */
+bool pf_vf_gone(const char *sysfs, const char *pci);
 /* Whether the function at `pci` may master the bus, that is, may DMA. */
 bool pf_bus_master(const char *sysfs, const char *pci);
 

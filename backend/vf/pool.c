@@ -4,7 +4,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mac.h"
-#include "common/sysfs.h"
 #include "common/why.h"
 #include "vf/netlink.h"
 #include "vf/vf.h"
@@ -231,8 +230,18 @@ static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enu
     return NULL;
 }
 
-struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, const char *owner,
-                             struct why *why)
+static int pf_is_up(const struct pf *pf, struct why *why)
+{
+    if (pf->up)
+        return 0;
+    errno = ENETDOWN;
+    return why_fail(why, "PF %s is down, so its VFs do not answer; bring it up: ip link set %s up",
+                    pf->name, pf->name);
+}
+
+/* `enable`: switch the PF's VFs on if it has none. */
+static struct pool_lease *take(struct pool *pool, const struct pool_wish *wish, const char *owner,
+                               bool enable, struct why *why)
 {
     int64_t until = clock_ms() + POOL_TAKE_MS;
     struct census census = {0}, ignored = {0};
@@ -242,9 +251,13 @@ struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, co
 
     if (pf_read(pool->sysfs, wish->pf, &pf, why) < 0)
         return NULL;
-    if (!pf.up) {
-        why_fail(why, "PF %s is down, so its VFs do not answer; bring it up: ip link set %s up",
-                 pf.name, pf.name);
+    if (pf_is_up(&pf, why) < 0)
+        return NULL;
+    if (!pf.num_vfs && !enable) {
+        why_fail(
+            why,
+            "the VFs of %s have been switched off (echo %u > %s/class/net/%s/device/sriov_numvfs)",
+            pf.name, pf.total_vfs, pool->sysfs, pf.name);
         return NULL;
     }
     /* igb would let a VF's frames through in any case; but a wire, or another PF's driver, whose MTU is that of the PF
@@ -272,14 +285,49 @@ bool pool_fits(const struct pool_lease *lease, const struct pool_wish *wish)
            lease->vlan == wish->vlan;
 }
 
-int pool_renew(struct pool_lease *lease, struct why *why)
+struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, const char *owner,
+                             struct why *why)
 {
+    return take(pool, wish, owner, true, why);
+}
+
+struct pool_lease *pool_take_another(struct pool *pool, const struct pool_wish *wish,
+                                     const char *owner, struct why *why)
+{
+    return take(pool, wish, owner, false, why);
+}
+
+int pool_renew(struct pool *pool, struct pool_lease *lease, struct why *why)
+{
+    struct pf pf;
+
+    if (pf_read(pool->sysfs, lease->pf, &pf, why) < 0 || pf_is_up(&pf, why) < 0)
+        return -1;
     return handshake(lease->vf, lease->mac, why);
+}
+
+int pool_silence(struct pool *pool, struct pool_lease *lease)
+{
+    const char *pci = lease->vf->pci;
+
+    return lease->vf->ops->stop(lease->vf) == 0 || pool->ops->quiesce(pci) == 0 ||
+                   pf_vf_gone(pool->sysfs, pci)
+               ? 0
+               : -1;
+}
+
+bool pool_link(const struct pool *pool, const struct pool_lease *lease)
+{
+    struct pf pf;
+
+    return lease->vf->ops->link_up(lease->vf) ||
+           (pf_read(pool->sysfs, lease->pf, &pf, NULL) == 0 && pf.carrier);
 }
 
 int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken)
 {
     struct entry *entry = find(pool, lease->vf->pci);
+    bool gone;
     struct why why;
     int rc;
 
@@ -289,14 +337,15 @@ int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken)
     /* The driver's word is not enough if the VF has failed already. */
     if (rc < 0 || broken)
         rc = pool->ops->quiesce(entry->pci);
-    if (rc < 0 && !sysfs_exists("%s/bus/pci/devices/%s", pool->sysfs, entry->pci))
-        rc = 0; /* the PF's VFs have been switched off: what is not there does not DMA */
+    gone = pf_vf_gone(pool->sysfs, entry->pci); /* the PF's VFs have been switched off */
+    if (gone)
+        rc = 0;
     if (rc < 0)
         log_error("VF %s of %s cannot be proven quiet; it is not used again before a reset works",
                   entry->pci, lease->pf);
     if (pool->ops->clear(lease->pf, lease->index, &why) < 0)
         log_debug("%s", why.text);
-    entry->broken = broken || rc < 0;
+    entry->broken = rc < 0 || (broken && !gone); /* what comes to its address is another one */
     if (!entry->broken)
         forget(pool, entry);
     return rc;

@@ -68,9 +68,20 @@ struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, co
 /* Whether that VF is as wished; else it has to be given back and another one taken. The MTU is no matter: it is a
  * session's. */
 bool pool_fits(const struct pool_lease *lease, const struct pool_wish *wish);
-/* Resets a VF that has been used, for its next session. -1 and a sentence if it fails: then it
- * is to be given back as broken. */
-int pool_renew(struct pool_lease *lease, struct why *why);
+/* The same for a vif in service that has lost its VF, without switching any on: somebody has just
+ * switched them off. */
+struct pool_lease *pool_take_another(struct pool *pool, const struct pool_wish *wish,
+                                     const char *owner, struct why *why);
+/* Resets a VF that has been used, for its next session. -1 and a sentence if it fails: with
+ * ENETDOWN because the PF is down, which says nothing against the VF; else it is to be given back
+ * as broken. */
+int pool_renew(struct pool *pool, struct pool_lease *lease, struct why *why);
+/* Stops a VF of which nothing is known any more: 0 if it is proven that it can no longer DMA, be it
+ * that it is gone from the bus (pf_vf_gone), else -1. May be tried again. */
+int pool_silence(struct pool *pool, struct pool_lease *lease);
+/* Whether its frames can leave. Down only if VF and PF agree on it: what is queued on a link that
+ * is down costs less than what is dropped on one that is not. */
+bool pool_link(const struct pool *pool, const struct pool_lease *lease);
 /* Stops the VF, closes it, takes its MAC address away. `broken` if it has failed its user.
  * Returns 0 if it is proven quiet, else -1: then no memory that it could reach may be released.
  * Frees the lease. */

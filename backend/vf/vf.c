@@ -4,6 +4,7 @@
 #include "common/why.h"
 #include "vf/igbvf.h"
 #include "vf/pci.h"
+#include "vf/pf.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ int vf_quiesce(const char *pci)
     int rc;
 
     if (pci_open(&function, pci) < 0)
-        return errno == ENOENT ? 0 : -1; /* a VF that is gone does no DMA */
+        return errno == ENOENT && pf_vf_gone(PF_SYSFS, pci) ? 0 : -1;
     rc = pci_silence(&function);
     pci_close(&function);
     return rc;

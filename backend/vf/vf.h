@@ -84,6 +84,9 @@ struct vf_ops {
     int (*reset)(struct vf *vf, uint8_t mac[6], struct why *why);
     int (*start)(struct vf *vf, struct vf_queue_setup *queues, unsigned count, struct why *why);
     int (*stop)(struct vf *vf);
+    /* Whether a started VF still is what it was started as, in a few register reads: 0, or -1 and a sentence when it is
+     * gone or has been reset, by its PF or otherwise. It moves no packet then, and says nothing of it by itself. */
+    int (*check)(struct vf *vf, struct why *why);
     /* After start; may be called again while the rings run. The VF may deliver more groups than it is told. -1 and a
      * sentence if the PF's driver refuses. */
     int (*set_multicast)(struct vf *vf, const struct vf_multicast *wanted, struct why *why);
@@ -163,8 +166,8 @@ static inline uint32_t vf_rx_buffer(const struct vf *vf)
  * reachable. NULL and a sentence on failure. */
 struct vf *vf_open(const char *pci, struct why *why);
 
-/* Makes sure that the function at `pci` can no longer DMA (bus mastering off, transactions drained, function-level
- * reset), whoever drove it before. 0, or -1 if it cannot be proven. */
+/* Makes sure that the function at `pci` can no longer DMA, whoever drove it before: bus mastering off and transactions
+ * drained, or gone from the bus for good (pf_vf_gone). 0, or -1 if it cannot be proven. */
 int vf_quiesce(const char *pci);
 
 #endif

@@ -81,6 +81,8 @@ struct port_ops {
     int (*event_pending)(struct port *port, uint32_t *local);
     int (*event_unmask)(struct port *port, uint32_t local);
 
+    /* Its pages are for the VF at `pci` from now on. Only when no device can reach any of them. */
+    void (*move)(struct port *port, const char *pci);
     /* Only when no device can reach any page of it: what is still pinned is released. */
     void (*close)(struct port *port);
 };

@@ -110,6 +110,8 @@ void fake_sysfs_pf(const char *name, unsigned total, unsigned count)
     fake_sysfs_file("bus/pci/devices/0000:01:00.0/sriov_totalvfs", number);
     snprintf(number, sizeof number, "%u\n", count);
     fake_sysfs_file("bus/pci/devices/0000:01:00.0/sriov_numvfs", number);
+    fake_sysfs_file("bus/pci/devices/0000:01:00.0/sriov_offset", "128\n");
+    fake_sysfs_file("bus/pci/devices/0000:01:00.0/sriov_stride", "2\n");
     fake_sysfs_file("bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe", "1\n");
     fake_sysfs_link("bus/pci/devices/0000:01:00.0/driver", "../../drivers/igb");
     for (unsigned i = 0; i < total; i++) {

@@ -23,12 +23,30 @@ tests_unit_test_pool_SOURCES = tests/unit/test_pool.c \
 tests_unit_test_pool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_pool_LDADD = $(TEST_LIBS)
 
-# Brings a session, a port and a VF of its own: theirs are then not taken from the library.
-check_PROGRAMS += tests/unit/test_vif
-tests_unit_test_vif_SOURCES = tests/unit/test_vif.c $(FAKE_STORE) \
+# Whole lives of vifs. They bring a session, a port and a VF of their own: those are then not taken
+# from the library.
+VIF_WORLD = tests/unit/vif_world.c tests/unit/vif_world.h $(FAKE_STORE) \
 	tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h
+
+check_PROGRAMS += tests/unit/test_vif
+tests_unit_test_vif_SOURCES = tests/unit/test_vif.c $(VIF_WORLD)
 tests_unit_test_vif_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_vif_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_vif_frontend
+tests_unit_test_vif_frontend_SOURCES = tests/unit/test_vif_frontend.c $(VIF_WORLD)
+tests_unit_test_vif_frontend_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_vif_frontend_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_vif_device
+tests_unit_test_vif_device_SOURCES = tests/unit/test_vif_device.c $(VIF_WORLD)
+tests_unit_test_vif_device_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_vif_device_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_vif_daemon
+tests_unit_test_vif_daemon_SOURCES = tests/unit/test_vif_daemon.c $(VIF_WORLD)
+tests_unit_test_vif_daemon_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_vif_daemon_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_kernel_vifs
 tests_unit_test_kernel_vifs_SOURCES = tests/unit/test_kernel_vifs.c $(FAKE_STORE) \
@@ -60,6 +78,16 @@ check_PROGRAMS += tests/unit/test_rx
 tests_unit_test_rx_SOURCES = tests/unit/test_rx.c $(SIM)
 tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_rx_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_resume
+tests_unit_test_resume_SOURCES = tests/unit/test_resume.c $(SIM)
+tests_unit_test_resume_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_resume_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_session_resume
+tests_unit_test_session_resume_SOURCES = tests/unit/test_session_resume.c $(SIM)
+tests_unit_test_session_resume_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_session_resume_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_guest_context
 tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c $(SIM)
@@ -102,6 +130,21 @@ check_PROGRAMS += tests/unit/test_igbvf_desc
 tests_unit_test_igbvf_desc_SOURCES = tests/unit/test_igbvf_desc.c
 tests_unit_test_igbvf_desc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_igbvf_desc_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_bar_guard
+tests_unit_test_bar_guard_SOURCES = tests/unit/test_bar_guard.c
+tests_unit_test_bar_guard_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_bar_guard_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_links
+tests_unit_test_links_SOURCES = tests/unit/test_links.c
+tests_unit_test_links_CFLAGS = $(TEST_CFLAGS) $(MNL_CFLAGS)
+tests_unit_test_links_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_igbvf_check
+tests_unit_test_igbvf_check_SOURCES = tests/unit/test_igbvf_check.c
+tests_unit_test_igbvf_check_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_igbvf_check_LDADD = $(TEST_LIBS)
 
 dist_check_SCRIPTS = tests/unit/test_vif_script.sh
 TESTS += $(dist_check_SCRIPTS)

@@ -16,7 +16,7 @@ static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 1, 2, 3};
 /* The VFs' behaviour, and what has been done to them. */
 static struct {
     const char *bad_reset, *bad_stop, *bad_quiesce; /* PCI addresses */
-    bool bad_setup, wrong_mac;
+    bool bad_setup, wrong_mac, link_down;
     unsigned open, resets, quiesced, cleared;
     uint8_t mac[6];
     uint16_t vlan;
@@ -45,13 +45,20 @@ static int vf_stop(struct vf *vf)
     return is(vf->pci, fake.bad_stop) ? -1 : 0;
 }
 
+static bool vf_link_up(struct vf *vf)
+{
+    (void)vf;
+    return !fake.link_down;
+}
+
 static void vf_close(struct vf *vf)
 {
     fake.open--;
     free(vf);
 }
 
-static const struct vf_ops vf_operations = {.reset = vf_reset, .stop = vf_stop, .close = vf_close};
+static const struct vf_ops vf_operations = {
+    .reset = vf_reset, .stop = vf_stop, .link_up = vf_link_up, .close = vf_close};
 
 static int set_up(const char *pf, unsigned index, const uint8_t address[6], uint16_t vlan,
                   struct why *reason)
@@ -151,7 +158,7 @@ START_TEST(lends_and_takes_back)
     ck_assert_mem_eq(lease->mac, mac, 6);
     ck_assert_int_eq(state_of(0), POOL_BOUND);
     ck_assert_int_eq(state_of(1), POOL_IDLE);
-    ck_assert_int_eq(pool_renew(lease, &why), 0);
+    ck_assert_int_eq(pool_renew(pool, lease, &why), 0);
     ck_assert_uint_eq(fake.resets, 2);
     ck_assert_int_eq(pool_give_back(pool, lease, false), 0);
     ck_assert_int_eq(state_of(0), POOL_IDLE);
@@ -291,13 +298,94 @@ START_TEST(does_not_trust_what_is_not_quiet)
 }
 END_TEST
 
+static const char numvfs[] = "bus/pci/devices/0000:01:00.0/sriov_numvfs";
+
 START_TEST(a_vf_that_is_gone_is_quiet)
 {
     struct pool_lease *lease = take("1/0");
 
     fake.bad_stop = fake.bad_quiesce = "0000:01:10.0";
+    ck_assert_int_eq(pool_silence(pool, lease), -1);
     fake_sysfs_remove("bus/pci/devices/0000:01:10.0");
+    ck_assert_int_eq(pool_silence(pool, lease), -1); /* the PF may not have switched it off yet */
+    fake_sysfs_file(numvfs, "0");
+    ck_assert_int_eq(pool_silence(pool, lease), 0);
     ck_assert_int_eq(pool_give_back(pool, lease, true), 0);
+    /* What comes to its address is another one. */
+    fake_sysfs_file("bus/pci/devices/0000:01:10.0/config", "");
+    fake_sysfs_file(numvfs, "3");
+    ck_assert_int_eq(state_of(0), POOL_IDLE);
+}
+END_TEST
+
+START_TEST(what_proves_that_a_vf_is_gone)
+{
+    const char *sysfs = pool_sysfs(pool);
+
+    ck_assert(!pf_vf_gone(sysfs, "0000:01:10.2"));
+    fake_sysfs_remove("bus/pci/devices/0000:01:10.2");
+    ck_assert(!pf_vf_gone(sysfs, "0000:01:10.2"));
+    fake_sysfs_file(numvfs, "1"); /* off, and fewer of them on again */
+    ck_assert(pf_vf_gone(sysfs, "0000:01:10.2"));
+    fake_sysfs_file(numvfs, "2");
+    ck_assert(!pf_vf_gone(sysfs, "0000:01:10.2"));
+    ck_assert(pf_vf_gone(sysfs, "0001:01:10.2")); /* nobody's */
+    ck_assert(pf_vf_gone(sysfs, ""));
+    fake_sysfs_remove("bus/pci/devices/0000:01:00.0/sriov_stride");
+    ck_assert(!pf_vf_gone(sysfs, "0000:01:10.2")); /* it cannot be told whose it is */
+    fake_sysfs_remove("bus/pci/devices/0000:01:00.0");
+    ck_assert(pf_vf_gone(sysfs, "0000:01:10.2"));
+}
+END_TEST
+
+START_TEST(renews_only_what_can_answer)
+{
+    struct pool_lease *lease = take("1/0");
+
+    fake_sysfs_file("class/net/eth0/flags", "0x1002\n");
+    errno = 0;
+    ck_assert_int_eq(pool_renew(pool, lease, &why), -1);
+    ck_assert_int_eq(errno, ENETDOWN);
+    ck_assert_uint_eq(fake.resets, 1);
+    ck_assert_ptr_nonnull(strstr(why.text, "ip link set eth0 up"));
+    fake_sysfs_file("class/net/eth0/flags", "0x1003\n");
+    ck_assert_int_eq(pool_renew(pool, lease, &why), 0);
+    fake.bad_reset = "0000:01:10.0";
+    errno = 0;
+    ck_assert_int_eq(pool_renew(pool, lease, &why), -1);
+    ck_assert_int_ne(errno, ENETDOWN);
+    pool_give_back(pool, lease, true);
+}
+END_TEST
+
+START_TEST(another_one_is_not_switched_on)
+{
+    struct pool_wish another = {.pf = "eth0", .mac = {0x00, 0x16, 0x3e, 1, 2, 3}};
+    struct pool_lease *lease;
+
+    fake_sysfs_file(numvfs, "0");
+    ck_assert_ptr_null(pool_take_another(pool, &another, "1/0", &why));
+    ck_assert_ptr_nonnull(strstr(why.text, "switched off"));
+    ck_assert_str_eq(fake_sysfs_read(numvfs), "0");
+    fake_sysfs_file(numvfs, "2");
+    lease = pool_take_another(pool, &another, "1/0", &why);
+    ck_assert_ptr_nonnull(lease);
+    pool_give_back(pool, lease, false);
+}
+END_TEST
+
+START_TEST(a_link_is_down_only_if_both_say_so)
+{
+    struct pool_lease *lease = take("1/0");
+
+    ck_assert(pool_link(pool, lease));
+    fake.link_down = true;
+    ck_assert(pool_link(pool, lease));
+    fake_sysfs_file("class/net/eth0/carrier", "0\n");
+    ck_assert(!pool_link(pool, lease));
+    fake.link_down = false;
+    ck_assert(pool_link(pool, lease));
+    pool_give_back(pool, lease, false);
 }
 END_TEST
 
@@ -363,6 +451,10 @@ int main(void)
     tcase_add_test(test, tells_why_none_would_work);
     tcase_add_test(test, does_not_trust_what_is_not_quiet);
     tcase_add_test(test, a_vf_that_is_gone_is_quiet);
+    tcase_add_test(test, what_proves_that_a_vf_is_gone);
+    tcase_add_test(test, renews_only_what_can_answer);
+    tcase_add_test(test, another_one_is_not_switched_on);
+    tcase_add_test(test, a_link_is_down_only_if_both_say_so);
     tcase_add_test(test, switches_vfs_on);
     tcase_add_test(test, quiets_what_was_left_running);
     tcase_add_test(test, lists_pfs);

@@ -18,7 +18,10 @@ enum {
     FAULTED = 64,
     OVERDUE = 128,
     THROTTLED = 256,
-    FLAGS_END = 512,
+    LOST = 512,
+    DUE = 1024,
+    REOPENED = 2048,
+    FLAGS_END = 4096,
 };
 
 static struct vif_snapshot snapshot(unsigned backend, unsigned frontend, unsigned flags)
@@ -35,6 +38,9 @@ static struct vif_snapshot snapshot(unsigned backend, unsigned frontend, unsigne
         .faulted = flags & FAULTED,
         .overdue = flags & OVERDUE,
         .throttled = flags & THROTTLED,
+        .lost = flags & LOST,
+        .due = flags & DUE,
+        .reopened = flags & REOPENED,
     };
 }
 
@@ -71,6 +77,23 @@ static const struct {
     {"reload of the driver, kexec", 4, 1, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_DISCONNECT},
     {"reload: first 5", 4, 1, ONLINE | SCRIPT | BOUND, VIF_CLOSING},
     {"reload: then 6", 5, 1, ONLINE | SCRIPT | BOUND, VIF_CLOSED},
+    {"Reconfigured neither", 4, 8, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_NOTHING},
+    {"back from Reconfiguring", 4, 4, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_NOTHING},
+    {"Reconfiguring before it has connected", 2, 7, ONLINE | SCRIPT | BOUND, VIF_NOTHING},
+    {"closes out of Reconfiguring", 4, 5, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_DISCONNECT},
+
+    /* Shortcuts, none of them by the book; Linux' netback takes them all. */
+    {"0 to 4: its directory had been away", 6, 4, ONLINE | SCRIPT | REOPENED, VIF_ADOPT},
+    {"6 to 4", 6, 4, ONLINE | SCRIPT | BOUND | REOPENED, VIF_ADVERTISE},
+    {"6 to 4, then", 2, 4, ONLINE | SCRIPT | BOUND, VIF_CONNECT},
+    {"6 to 4 too often", 6, 4, ONLINE | SCRIPT | BOUND | REOPENED | THROTTLED, VIF_NOTHING},
+    {"6 to 4 too fast to be seen", 6, 4, ONLINE | SCRIPT | BOUND, VIF_ADVERTISE},
+    {"6 to 4 though offline", 6, 4, SCRIPT | BOUND | REOPENED, VIF_RELEASE},
+    {"5 to 4", 5, 4, ONLINE | SCRIPT | BOUND, VIF_CLOSED},
+    {"5 to 1", 5, 1, ONLINE | SCRIPT | BOUND, VIF_CLOSED},
+    {"5 to 1, then", 6, 1, ONLINE | SCRIPT | BOUND | REOPENED, VIF_ADVERTISE},
+    {"4 to 1", 4, 1, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_DISCONNECT},
+    {"4 to 2 is no close", 4, 2, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_NOTHING},
     {"guest stuck in 5", 5, 5, ONLINE | SCRIPT | BOUND | OVERDUE, VIF_CLOSED},
 
     /* xl network-detach: libxl has written 5 and online 0. */
@@ -127,6 +150,20 @@ static const struct {
     {"fault, guest does not care", 5, 4, ONLINE | BOUND | FAULTED | OVERDUE, VIF_CLOSED},
     {"fault, guest comes back", 6, 1, ONLINE | SCRIPT | BOUND | FAULTED, VIF_ADVERTISE},
     {"fault, guest stays", 6, 4, ONLINE | SCRIPT | BOUND | FAULTED, VIF_NOTHING},
+    {"fault, guest comes back by a shortcut", 6, 4, ONLINE | SCRIPT | BOUND | FAULTED | REOPENED,
+     VIF_ADVERTISE},
+
+    /* Its VF fails: the guest is not told. */
+    {"VF lost", 4, 4, ONLINE | SCRIPT | BOUND | CONNECTED | LOST | DUE, VIF_RECOVER},
+    {"VF lost, to be looked for later", 4, 4, ONLINE | SCRIPT | CONNECTED | LOST, VIF_NOTHING},
+    {"VF lost, guest in Reconfiguring", 4, 7, ONLINE | SCRIPT | CONNECTED | LOST | DUE,
+     VIF_RECOVER},
+    {"VF lost, guest closes", 4, 5, ONLINE | SCRIPT | BOUND | CONNECTED | LOST | DUE,
+     VIF_DISCONNECT},
+    {"VF lost, guest at fault", 4, 4, ONLINE | SCRIPT | BOUND | CONNECTED | LOST | DUE | FAULTED,
+     VIF_DISCONNECT},
+    {"VF lost, detached: the guest gets time", 5, 4, SCRIPT | CONNECTED | LOST | DUE, VIF_NOTHING},
+    {"VF lost, destroyed", 5, 0, SCRIPT | CONNECTED | LOST | DUE, VIF_DISCONNECT},
 
     /* What a daemon finds that has just been started. */
     {"offered by the last one", 2, 1, ONLINE, VIF_ADOPT},
@@ -169,6 +206,10 @@ static void apply(struct vif_snapshot *s, enum vif_action action)
         s->connected = true;
         s->backend = XenbusStateConnected;
         break;
+    case VIF_RECOVER:
+        s->bound = true;
+        s->lost = false;
+        break;
     case VIF_DISCONNECT:
         s->connected = false;
         break;
@@ -205,6 +246,10 @@ static void check_step(const struct vif_snapshot *s, enum vif_action action)
         break;
     case VIF_DISCONNECT:
         ck_assert(s->connected);
+        break;
+    case VIF_RECOVER: /* for nobody who has ended, or is about to */
+        ck_assert(s->connected && s->lost && s->due && !s->faulted && !s->domain_gone);
+        ck_assert_uint_eq(s->backend, XenbusStateConnected);
         break;
     case VIF_RELEASE:
         ck_assert(s->bound && !s->connected);
@@ -249,8 +294,8 @@ START_TEST(every_snapshot_comes_to_rest)
             struct vif_snapshot s = snapshot(backend, frontend, flags);
             unsigned steps = 0;
 
-            if (s.connected && !s.bound)
-                continue; /* a session runs on a VF */
+            if (s.lost ? !s.connected : s.connected && !s.bound)
+                continue; /* only a session can lose its VF, and only then it runs without */
             for (;;) {
                 enum vif_action action = vif_next(&s);
 

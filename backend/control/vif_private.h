@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a vif share: vif.c (its states), vif_recover.c (its VF's faults), vif_publish.c (what it writes). */
+#ifndef NETVF_CONTROL_VIF_PRIVATE_H
+#define NETVF_CONTROL_VIF_PRIVATE_H
+
+#include "common/allowance.h"
+#include "common/log.h"
+#include "common/why.h"
+#include "control/follow.h"
+#include "control/vif.h"
+#include "vf/pool.h"
+#include "xen/store.h"
+
+/* Lines of the log that one vif may fill: so many in a row, then one in so many milliseconds. */
+#define VIF_LOG_BURST    24
+#define VIF_LOG_EVERY_MS 5000
+
+struct vif {
+    const struct vif_host *host;
+    uint16_t domid;
+    uint32_t devid;
+    char name[24];                /* "vif1.0" */
+    char owner[24];               /* "1/0" */
+    char backend[STORE_PATH_MAX]; /* made from the numbers above, never read from the store */
+    char frontend[STORE_PATH_MAX];
+
+    struct vif_config config;
+    bool configured;
+    struct pool_lease *lease;
+    bool fresh;                        /* the VF has been reset since its last session */
+    struct port *ports[VF_QUEUES_MAX]; /* the first one as long as the session, more when needed */
+    struct session *session;
+    struct session_counters counters;
+    unsigned queues; /* of the session, or of the last one */
+    struct session_counters queue_counters[VF_QUEUES_MAX];
+    struct follow follow; /* while it has a session */
+
+    bool refused, faulted;
+    const char *state; /* netvf/state */
+    struct why error;  /* "" if none */
+    int64_t closing_since;
+    bool reopened; /* while we were closed, the guest's end was seen to be so, too */
+    struct allowance reconnects, lines;
+
+    /* Of a session: vif_recover.c. */
+    bool lost;   /* its VF has failed or is missing */
+    bool parted; /* ... and the session is free of it: worker ended, VF quiet, nothing pinned */
+    bool idling; /* ... and runs without one */
+    bool link;   /* the VF's, as last seen */
+    bool untold; /* something has changed that xenstore does not say yet */
+    int64_t next_try, lost_since;
+};
+
+__attribute__((format(printf, 3, 4))) void vif_say(struct vif *vif, enum log_level level,
+                                                   const char *format, ...);
+
+/* Goes from xenbus state `from` to `to`, with the keys that tell a person how the vif is, and, if `offer`, the features:
+ * all at once, and only if the state still is `from`. -1/ESTALE if it is not; other errors as they come. */
+int vif_publish(struct vif *vif, unsigned from, unsigned to, bool offer);
+
+/* What it wants of a VF; valid as long as its configuration. */
+struct pool_wish vif_wish(const struct vif *vif);
+/* Gives the VF back and keeps the port. -1 if the VF is not proven quiet. */
+int vif_let_go(struct vif *vif, bool broken);
+/* Ends its service for the guest's or the host's fault. */
+void vif_fault(struct vif *vif, const struct why *why);
+
+/* A session that has just begun, with the VF of its lease or without one. */
+void vif_began(struct vif *vif, bool with_vf);
+/* Goes on without a VF and says so, in state Connected; `from` is the state it is in. -1/errno as vif_publish. */
+int vif_wait(struct vif *vif, unsigned from, const struct why *why);
+/* Notes that its VF has failed. */
+void vif_lose(struct vif *vif, const struct why *why);
+/* VIF_RECOVER: parts the session from a VF that has failed; finds another one, or its own again. -1/errno as
+ * vif_publish. */
+int vif_recover(struct vif *vif, unsigned from);
+
+#endif

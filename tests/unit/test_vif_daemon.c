@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* A daemon that stops and starts under live guests, and what it tells of its vifs. */
+#include "unit/vif_world.h"
+
+#include "control/api_answer.h"
+
+START_TEST(restarts_under_a_live_guest)
+{
+    connected();
+    manager_free(world.manager);
+    nothing_held();
+    is(BE "/state", "4");
+    is(BE "/netvf/state", "stopped");
+    start_manager();
+    scan();
+    is(BE "/state", "4");
+    is(BE "/netvf/state", "connected");
+    ck_assert_uint_eq(world.sessions, 1);
+}
+END_TEST
+
+START_TEST(finds_a_half_done_close)
+{
+    connected();
+    manager_free(world.manager);
+    libxl_destroys();
+    start_manager();
+    scan();
+    is(BE "/state", "6");
+    nothing_held();
+}
+END_TEST
+
+static void keep_view(struct vif *vif, void *context)
+{
+    vif_look(vif, context);
+}
+
+START_TEST(can_be_looked_at)
+{
+    struct vif_view view;
+
+    connected();
+    manager_each(world.manager, keep_view, &view);
+    ck_assert(view.connected && view.interrupts && view.link);
+    ck_assert_str_eq(view.state, "connected");
+    ck_assert_str_eq(view.pf, "eth0");
+    libxl_destroys();
+    scan();
+    manager_each(world.manager, keep_view, &view);
+    ck_assert(!view.connected);
+    ck_assert_ptr_null(view.lease);
+    ck_assert_uint_eq(view.counters.tx_packets, 7); /* the last values stay */
+}
+END_TEST
+
+static char *answer(const char *request)
+{
+    struct api_world asked = {.manager = world.manager, .pool = world.pool};
+    json_t *document = json_loads(request, 0, NULL), *reply = api_answer(&asked, document);
+    char *text = json_dumps(reply, JSON_COMPACT);
+
+    json_decref(document);
+    json_decref(reply);
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
+static void answers(const char *request, const char *part)
+{
+    char *text = answer(request);
+
+    ck_assert_msg(strstr(text, part) != NULL, "%s: %s lacks %s", request, text, part);
+    free(text);
+}
+
+START_TEST(answers_the_command)
+{
+    connected();
+    answers(
+        "{\"call\":\"list\"}",
+        "{\"pfs\":[{\"name\":\"eth0\",\"pci\":\"0000:01:00.0\",\"driver\":\"igb\",\"up\":true,"
+        "\"carrier\":true,\"vfs\":[{\"index\":0,\"pci\":\"0000:01:10.0\",\"state\":\"bound\","
+        "\"driver\":null,\"vif\":\"1/0\",\"mac\":\"00:16:3e:01:02:03\",\"translation\":\"iommu\","
+        "\"link\":true},{\"index\":1,\"pci\":\"0000:01:10.2\",\"state\":\"idle\",\"driver\":null,"
+        "\"vif\":null,\"mac\":null,\"translation\":null,\"link\":null}]}],"
+        "\"leaks\":{\"grants\":3,\"live\":5}}");
+    answers("{\"call\":\"show\"}",
+            "{\"vifs\":[{\"dom\":1,\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"pf\":\"eth0\","
+            "\"vf\":\"0000:01:10.0\",\"translation\":\"iommu\",\"translation_reason\":null,"
+            "\"state\":\"connected\",\"error\":null,"
+            "\"interrupts\":\"event-channel\",\"link\":true,\"counters\":{\"tx_packets\":7,");
+    answers("{\"call\":\"show\"}", "\"queues\":[{\"tx_packets\":3,");
+    answers("{\"call\":\"show\",\"dom\":1,\"devid\":0}", "\"dom\":1");
+    answers("{\"call\":\"show\",\"dom\":2}", "{\"vifs\":[]}");
+    answers("{\"call\":\"show\",\"dom\":-1}", "{\"error\":");
+    answers("{\"call\":\"show\",\"dom\":\"x\"}", "{\"error\":");
+    answers("{\"call\":\"halt\"}", "{\"error\":");
+    answers("{}", "{\"error\":");
+}
+END_TEST
+
+START_TEST(answers_about_keys_that_are_no_text)
+{
+    libxl_creates(1, "00:16:3e:01:02:\xff\xfe");
+    scan();
+    is(BE "/netvf/state", "refused");
+    answers("{\"call\":\"show\"}", "\"state\":\"refused\",\"error\":\"");
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        restarts_under_a_live_guest,
+        finds_a_half_done_close,
+        can_be_looked_at,
+        answers_the_command,
+        answers_about_keys_that_are_no_text,
+    };
+
+    return world_run("vif_daemon", tests, sizeof tests / sizeof tests[0]);
+}

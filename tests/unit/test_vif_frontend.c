@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* What the frontend does to a vif: closing and coming back, by the book and otherwise; faults. */
+#include "unit/vif_world.h"
+
+START_TEST(driver_is_reloaded)
+{
+    connected();
+    set(FE "/state", "5");
+    scan();
+    is(BE "/state", "5");
+    set(FE "/state", "6");
+    scan();
+    is(BE "/state", "6");
+    is(BE "/netvf/state", "closed");
+    ck_assert_uint_eq(world.vfs, 1);
+    set(FE "/state", "1");
+    scan();
+    is(BE "/state", "2");
+    is(BE "/netvf/state", "bound");
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert_uint_eq(world.taken, 1);
+    /* kexec: straight back to Initialising. */
+    set(FE "/state", "1");
+    scan();
+    is(BE "/state", "2");
+    ck_assert_uint_eq(world.sessions, 0);
+}
+END_TEST
+
+/* What a connected guest writes, a digit each (0: its directory goes), and what becomes of us, if each is seen by itself.
+ * `at_once`: what becomes of us if only the last is seen. */
+static const struct {
+    const char *what, *guest, *backend;
+    char at_once;
+} paths[] = {
+    {"rmmod and modprobe", "5614", "5624", '4'},
+    {"modprobe alone, after a crash", "14", "24", '4'},
+    {"closing to initialising", "514", "524", '4'},
+    {"closing to connected", "54", "54", '4'},
+    {"closed to connected", "64", "64", '4'},
+    {"closing, closed, connected", "564", "564", '4'},
+    {"its directory goes and comes", "04", "64", '4'},
+    {"its directory goes and comes anew", "014", "624", '4'},
+    {"reconfiguring", "74", "44", '4'},
+    {"reconfigured", "84", "44", '4'},
+    {"reconfiguring, then closing", "756", "456", '6'},
+    {"unload", "56", "56", '6'},
+    {"shutdown without closing", "6", "6", '6'},
+    {"closed twice over", "565614", "566624", '4'},
+};
+
+static void guest_writes(char state)
+{
+    char text[2] = {state, '\0'};
+
+    if (state == '0') {
+        set(FE, NULL);
+    } else if (state == '4') {
+        netfront_connects();
+    } else {
+        set(FE "/state", text);
+    }
+}
+
+static char backend_is(void)
+{
+    return fake_store_get(world.store, BE "/state")[0];
+}
+
+START_TEST(every_path_of_the_guest)
+{
+    for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        world_close();
+        world_open();
+        connected();
+        for (unsigned j = 0; paths[i].guest[j]; j++) {
+            guest_writes(paths[i].guest[j]);
+            scan();
+            ck_assert_msg(backend_is() == paths[i].backend[j], "%s: %c after %u steps",
+                          paths[i].what, backend_is(), j + 1);
+            ck_assert_uint_eq(world.sessions, backend_is() == '4');
+        }
+    }
+}
+END_TEST
+
+/* The scan comes when all of it has been written. */
+START_TEST(every_path_in_one_glance)
+{
+    for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        world_close();
+        world_open();
+        connected();
+        for (unsigned j = 0; paths[i].guest[j]; j++)
+            guest_writes(paths[i].guest[j]);
+        scan();
+        ck_assert_msg(backend_is() == paths[i].at_once, "%s: %c", paths[i].what, backend_is());
+    }
+}
+END_TEST
+
+/* After a fault of its own the guest has to close before it is served again, in whatever way it comes back. */
+START_TEST(fault_then_a_shortcut)
+{
+    connected();
+    world.state = SESSION_GUEST_FAULT;
+    scan();
+    is(BE "/state", "5");
+    set(FE "/state", "6");
+    scan();
+    is(BE "/state", "6");
+    world.state = SESSION_RUNNING;
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    is(BE "/netvf/state", "connected");
+}
+END_TEST
+
+START_TEST(reconnects_are_rationed)
+{
+    unsigned rounds = 0;
+
+    connected();
+    for (unsigned i = 0; i < 20; i++) {
+        set(FE "/state", "1");
+        ck_assert(!scan() || world.started < 20);
+        netfront_connects();
+        scan();
+        rounds += strcmp(fake_store_get(world.store, BE "/state"), "4") == 0;
+        if (strcmp(fake_store_get(world.store, BE "/state"), "4") != 0)
+            set(FE "/state", "6");
+    }
+    ck_assert_uint_ge(rounds, 3);
+    ck_assert_uint_le(rounds, 6);
+}
+END_TEST
+
+START_TEST(nonsense_in_the_guests_state_is_rationed)
+{
+    connected();
+    for (unsigned i = 0; i < 20; i++) {
+        set(FE "/state", "nonsense");
+        scan();
+        nothing_held();
+        set(FE "/state", "1");
+        scan();
+    }
+    ck_assert_uint_le(world.taken, 6);
+}
+END_TEST
+
+START_TEST(malformed_answer)
+{
+    libxl_creates(1, MAC);
+    scan();
+    set(BE "/hotplug-status", "connected");
+    netfront_connects();
+    set(FE "/tx-ring-ref", "0x8");
+    scan();
+    is(BE "/state", "5");
+    is(BE "/netvf/state", "fault");
+    ck_assert_uint_eq(world.started, 0);
+    set(FE "/state", "nonsense");
+    scan();
+    is(BE "/state", "6");
+    nothing_held();
+    set(FE "/state", "1");
+    scan();
+    is(BE "/state", "2");
+}
+END_TEST
+
+START_TEST(session_does_not_start)
+{
+    libxl_creates(1, MAC);
+    scan();
+    set(BE "/hotplug-status", "connected");
+    world.refuse_start = true;
+    netfront_connects();
+    scan();
+    is(BE "/state", "5");
+    is(BE "/netvf/error", SENTENCE);
+}
+END_TEST
+
+START_TEST(guest_fault)
+{
+    connected();
+    world.state = SESSION_GUEST_FAULT;
+    ck_assert(scan());
+    is(BE "/state", "5");
+    is(BE "/netvf/state", "fault");
+    is(BE "/netvf/error", SENTENCE);
+    ck_assert_uint_eq(world.stopped, 1);
+    scan();
+    ck_assert_uint_eq(world.stopped, 1);
+    set(FE "/state", "6");
+    scan();
+    is(BE "/state", "6");
+    is(BE "/netvf/state", "fault");
+    set(FE "/state", "1");
+    scan();
+    is(BE "/state", "2");
+    ck_assert(!fake_store_has(world.store, BE "/netvf/error"));
+    netfront_connects();
+    scan();
+    is(BE "/netvf/state", "connected");
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        every_path_of_the_guest, every_path_in_one_glance, fault_then_a_shortcut,
+        driver_is_reloaded,      reconnects_are_rationed,  nonsense_in_the_guests_state_is_rationed,
+        malformed_answer,        session_does_not_start,   guest_fault,
+    };
+
+    return world_run("vif_frontend", tests, sizeof tests / sizeof tests[0]);
+}
