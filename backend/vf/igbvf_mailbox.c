@@ -127,8 +127,9 @@ int igbvf_set_multicast(struct vf *vf, const struct vf_multicast *wanted, struct
     bool all = list.all || list.count > MBX_HASHES_MAX;
 
     /* QEMU's model does not know VMOLR.MPME, which is what the PF's driver sets for all groups, or for more than the
-     * table is meant for; it delivers by the table alone. */
-    if (all && v->emulated) {
+     * table is meant for; it delivers by the table alone. And it takes a VF that the table is for (VMOLR.ROMPE) for one
+     * that wants what a promiscuous PF is there for, unicast frames of others: then the VF had better not be. */
+    if (all && v->emulated && !pci_pf_promiscuous(vf->pci)) {
         if (list.all)
             usual_groups(v->mac, &list);
         else

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "vf/pci.h"
 
+#include "common/sysfs.h"
 #include "vf/bar_guard.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +170,20 @@ bool pci_emulated(const char *pci)
 {
     return id_attribute(pci, "physfn/subsystem_vendor") == QEMU_SUBSYSTEM_VENDOR &&
            id_attribute(pci, "physfn/subsystem_device") == QEMU_SUBSYSTEM_DEVICE;
+}
+
+bool pci_pf_promiscuous(const char *pci)
+{
+    unsigned long flags;
+    bool promiscuous = false;
+    char path[80];
+    glob_t found;
+
+    snprintf(path, sizeof path, SYSFS_DEVICES "%s/physfn/net/*/flags", pci);
+    if (glob(path, 0, NULL, &found) == 0 && sysfs_read_number(&flags, "%s", found.gl_pathv[0]) == 0)
+        promiscuous = flags & IFF_PROMISC;
+    globfree(&found);
+    return promiscuous;
 }
 
 void pci_wait_us(unsigned microseconds)

@@ -41,6 +41,8 @@ uint32_t pci_id(const char *pci);
 
 /* Whether the PF of the VF at `pci` is QEMU's model of one, by the subsystem ids that QEMU gives its devices. */
 bool pci_emulated(const char *pci);
+/* Whether its PF takes all frames, as a port of a bridge does. */
+bool pci_pf_promiscuous(const char *pci);
 
 /* Sleeps at least so long; for register waits that the datasheet gives in microseconds. */
 void pci_wait_us(unsigned microseconds);
