@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Event channels of the FIFO ABI: 2^17 of them, 0 is none. */
@@ -32,6 +33,22 @@ static int config_address(struct store *store, const char *backend, struct vif_c
     return 0;
 }
 
+/* "eth0.7": VLAN 7 on PF eth0, as Linux names such interfaces, and as it has to be said to an xl that does not know
+ * vlan= (before Xen 4.20). Cuts the number off. 0: there is none. */
+static uint16_t vlan_of_name(char *name)
+{
+    char *dot = strrchr(name, '.'), *end;
+    unsigned long vlan;
+
+    if (!dot || dot[1] < '1' || dot[1] > '9')
+        return 0;
+    vlan = strtoul(dot + 1, &end, 10);
+    if (*end || vlan > VLAN_MAX)
+        return 0;
+    *dot = '\0';
+    return (uint16_t)vlan;
+}
+
 static int config_pf(struct store *store, const char *backend, struct vif_config *config,
                      struct why *why)
 {
@@ -49,6 +66,7 @@ static int config_pf(struct store *store, const char *backend, struct vif_config
                         "a PF (netvf list shows them)",
                         value);
     memcpy(config->pf, value, length + 1);
+    config->vlan = vlan_of_name(config->pf);
     return 0;
 }
 
@@ -103,6 +121,11 @@ static int config_vlan(struct store *store, const char *backend, struct vif_conf
                         "netvf puts a vif into one VLAN, from 1 to %u, and carries no tags of the "
                         "guest's; set vlan= in the vif line to one number",
                         VLAN_MAX);
+    if (config->vlan && config->vlan != vlan)
+        return why_fail(why,
+                        "the vif line names two VLANs, %u by bridge= and %u by vlan=; leave one of "
+                        "them out",
+                        config->vlan, vlan);
     config->vlan = (uint16_t)vlan;
     return 0;
 }

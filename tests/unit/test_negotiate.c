@@ -53,6 +53,31 @@ START_TEST(config_of_a_stock_vif_line)
 }
 END_TEST
 
+START_TEST(config_of_vlan_in_the_name)
+{
+    struct vif_config config;
+
+    fake_store_set(store, BE "/bridge", "eth0.7");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_str_eq(config.pf, "eth0");
+    ck_assert_uint_eq(config.vlan, 7);
+    fake_store_set(store, BE "/vlan", "7");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    fake_store_set(store, BE "/vlan", "8");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), -1);
+    store_remove(store, BE, "vlan");
+    /* No VLANs, and so parts of a name. */
+    for (const char *const *name =
+             (const char *const[]){"eth0.0", "eth0.4095", "eth0.7x", "eth0.", "eth0.07", NULL};
+         *name; name++) {
+        fake_store_set(store, BE "/bridge", *name);
+        ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+        ck_assert_str_eq(config.pf, *name);
+        ck_assert_uint_eq(config.vlan, 0);
+    }
+}
+END_TEST
+
 START_TEST(config_of_limits)
 {
     struct vif_config config;
@@ -373,6 +398,7 @@ int main(void)
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, config_of_a_stock_vif_line);
+    tcase_add_test(test, config_of_vlan_in_the_name);
     tcase_add_test(test, config_of_limits);
     tcase_add_loop_test(test, config_refuses, 0, (int)COUNT(bad_config));
     tcase_add_test(test, offer_is_what_the_data_path_carries);

@@ -204,8 +204,8 @@ class Lab:
         os.unlink(target)
         if self.netvfd_alive():
             self.stop_netvfd()
-        # The agent that does this is itself in the archive; unlinking first leaves the running one alone.
-        self.dom0("tar --unlink-first -xf /tmp/reload.tar -C / && rm /tmp/reload.tar && ldconfig", timeout=60)
+        # The agent that does this is itself in the archive: tar unlinks what is there first, which leaves the running one alone.
+        self.dom0("tar -xf /tmp/reload.tar -C / && rm /tmp/reload.tar && ldconfig", timeout=60)
         self.start_netvfd()
 
 
