@@ -320,12 +320,12 @@ static int until_scan(const struct daemon *d)
     return next > now ? (int)(next - now) : 0;
 }
 
-/* The same until the VFs of connected vifs are to be looked at. */
+/* The same until the VFs of connected vifs, and those out of order, are to be looked at. */
 static int until_check(const struct daemon *d)
 {
     int64_t next = d->checked + MANAGER_CHECK_MS, now = clock_ms();
 
-    if (!manager_serves(d->manager))
+    if (!manager_serves(d->manager) && !pool_has_broken(d->pool))
         return -1;
     return d->link || next <= now ? 0 : (int)(next - now);
 }
@@ -338,6 +338,7 @@ static int sooner(int a, int b)
 static void check(struct daemon *d)
 {
     d->due |= manager_check(d->manager, d->link);
+    pool_mend(d->pool, clock_ms());
     d->link = false;
     d->checked = clock_ms();
 }

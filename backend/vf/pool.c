@@ -17,8 +17,17 @@ struct entry {
     struct pool_lease lease; /* lease.vf is NULL while it is not lent */
     char pci[PF_PCI_MAX];
     bool broken;
+    int64_t mend_at; /* when it is worth a try to use a broken one again */
+    unsigned mends;  /* tries so far */
     struct entry *next;
 };
+
+/* A VF that has failed is tried again after so long, then after twice as long, and so on, so many times longer at
+ * most: a PF that has just been reset takes a second or two, and a dead VF costs the control loop a handshake. */
+#define MEND_FIRST_MS   3000
+#define MEND_DOUBLE_MAX 7
+/* Locally administered, and only for as long as it takes to try a VF. */
+static const uint8_t mend_mac[6] = {0x02, 0, 0, 0, 0, 1};
 
 struct pool {
     const char *sysfs;
@@ -136,6 +145,14 @@ static int handshake(struct vf *vf, const uint8_t mac[6], struct why *why)
     return 0;
 }
 
+static void break_entry(struct entry *entry)
+{
+    unsigned doubled = entry->mends < MEND_DOUBLE_MAX ? entry->mends : MEND_DOUBLE_MAX;
+
+    entry->broken = true;
+    entry->mend_at = clock_ms() + ((int64_t)MEND_FIRST_MS << doubled);
+}
+
 /* Everything that makes an idle VF serve `owner`. On failure it is left quiet and broken. */
 static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const struct pf_vf *found,
                                  const struct pool_wish *wish, const char *owner, struct why *why)
@@ -147,7 +164,9 @@ static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const s
         why_fail(why, "no memory");
         return NULL;
     }
-    entry->broken = true;
+    snprintf(entry->lease.pf, sizeof entry->lease.pf, "%s", pf->name);
+    entry->lease.index = found->index;
+    break_entry(entry);
     if (pool->ops->set_up(pf->name, found->index, wish->mac, wish->vlan, why) < 0)
         return NULL;
     vf = pool->ops->open(found->pci, why);
@@ -162,6 +181,7 @@ static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const s
         return NULL;
     }
     entry->broken = false;
+    entry->mends = 0;
     return &entry->lease;
 }
 
@@ -345,10 +365,59 @@ int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken)
                   entry->pci, lease->pf);
     if (pool->ops->clear(lease->pf, lease->index, &why) < 0)
         log_debug("%s", why.text);
-    entry->broken = rc < 0 || (broken && !gone); /* what comes to its address is another one */
-    if (!entry->broken)
+    if (rc < 0 || (broken && !gone)) /* what comes to its address is another one */
+        break_entry(entry);
+    else
         forget(pool, entry);
     return rc;
+}
+
+bool pool_has_broken(const struct pool *pool)
+{
+    for (const struct entry *entry = pool->entries; entry; entry = entry->next)
+        if (entry->broken && !entry->lease.vf)
+            return true;
+    return false;
+}
+
+/* Whether it is there, quiet, and shakes hands with its PF. */
+static int mend(struct pool *pool, struct entry *entry, struct why *why)
+{
+    struct pool_wish wish = {.pf = entry->lease.pf};
+    struct pool_lease *lease;
+    struct pf_vf vf;
+    struct pf pf;
+
+    if (pf_read(pool->sysfs, entry->lease.pf, &pf, why) < 0 || pf_is_up(&pf, why) < 0)
+        return -1;
+    if (pf_read_vf(pool->sysfs, &pf, entry->lease.index, &vf) < 0 ||
+        strcmp(vf.pci, entry->pci) != 0 || vf.driver[0])
+        return why_fail(why, "VF %s is not there, or a kernel driver has it", entry->pci);
+    if (pool->ops->quiesce(entry->pci) < 0)
+        return why_fail(why, "VF %s cannot be proven quiet", entry->pci);
+    memcpy(wish.mac, mend_mac, sizeof wish.mac);
+    lease = try_vf(pool, &pf, &vf, &wish, "", why);
+    return lease ? pool_give_back(pool, lease, false) : -1;
+}
+
+void pool_mend(struct pool *pool, int64_t now)
+{
+    struct entry *entry = pool->entries;
+    char pci[PF_PCI_MAX];
+    struct why why;
+
+    while (entry && (!entry->broken || entry->lease.vf || entry->mend_at > now))
+        entry = entry->next;
+    if (!entry)
+        return;
+    memcpy(pci, entry->pci, sizeof pci); /* the entry goes when it is mended */
+    entry->mends++;
+    if (mend(pool, entry, &why) == 0) {
+        log_info("VF %s is in order again", pci);
+        return;
+    }
+    log_debug("VF %s is still out of order: %s", pci, why.text);
+    break_entry(entry);
 }
 
 static void quiesce_vf(struct pool *pool, const struct pf *pf, const struct pf_vf *vf)
@@ -363,8 +432,11 @@ static void quiesce_vf(struct pool *pool, const struct pf *pf, const struct pf_v
     }
     log_error("VF %s of %s was left able to DMA and cannot be proven quiet", vf->pci, pf->name);
     entry = find_or_add(pool, vf->pci);
-    if (entry)
-        entry->broken = true;
+    if (!entry)
+        return;
+    memcpy(entry->lease.pf, pf->name, sizeof entry->lease.pf);
+    entry->lease.index = vf->index;
+    break_entry(entry);
 }
 
 void pool_quiesce_idle(struct pool *pool)

@@ -89,6 +89,11 @@ int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken);
 
 #define POOL_TAKE_MS 2000
 
+/* Whether some VF is broken; then pool_mend, called about once a second, tries now and then whether it works again,
+ * one in each call, which may take as long as a handshake. `now`: clock_ms(). */
+bool pool_has_broken(const struct pool *pool);
+void pool_mend(struct pool *pool, int64_t now);
+
 /* How that VF stands; `lease` (may be NULL) is set to its lease if it is bound, else to NULL. */
 enum pool_state pool_state(const struct pool *pool, const struct pf_vf *vf,
                            const struct pool_lease **lease);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/why.h"
 #include "sim/fake_sysfs.h"
 #include "vf/pool.h"
@@ -273,6 +274,36 @@ START_TEST(tries_the_next_one)
 }
 END_TEST
 
+/* A VF that has failed once, as those of a PF that is just being reset do, is idle again when it works. */
+START_TEST(mends_what_works_again)
+{
+    int64_t now = clock_ms();
+    struct pool_lease *lease;
+
+    ck_assert(!pool_has_broken(pool));
+    fake.bad_reset = "0000:01:10.0";
+    lease = take("1/0");
+    ck_assert(pool_has_broken(pool));
+    pool_mend(pool, now);
+    ck_assert_uint_eq(fake.resets, 2); /* too early for a third */
+    pool_mend(pool, now + 4000);
+    ck_assert_uint_eq(fake.resets, 3);
+    ck_assert_int_eq(state_of(0), POOL_BROKEN);
+    pool_mend(pool, now + 4000); /* the next try is later than the first was */
+    ck_assert_uint_eq(fake.resets, 3);
+    fake.bad_quiesce = "0000:01:10.0";
+    pool_mend(pool, now + 60000);
+    ck_assert_uint_eq(fake.resets, 3);
+    fake.bad_reset = fake.bad_quiesce = NULL;
+    pool_mend(pool, now + 120000);
+    ck_assert_int_eq(state_of(0), POOL_IDLE);
+    ck_assert(!pool_has_broken(pool));
+    ck_assert_int_eq(state_of(1), POOL_BOUND);
+    pool_give_back(pool, lease, false);
+    ck_assert_uint_eq(fake.open, 0);
+}
+END_TEST
+
 START_TEST(tells_why_none_would_work)
 {
     fake.wrong_mac = true;
@@ -448,6 +479,7 @@ int main(void)
     tcase_add_test(test, says_what_is_wrong_with_the_pf);
     tcase_add_test(test, leaves_the_kernels_vfs_alone);
     tcase_add_test(test, tries_the_next_one);
+    tcase_add_test(test, mends_what_works_again);
     tcase_add_test(test, tells_why_none_would_work);
     tcase_add_test(test, does_not_trust_what_is_not_quiet);
     tcase_add_test(test, a_vf_that_is_gone_is_quiet);
