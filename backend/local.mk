@@ -39,6 +39,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/translate/translate.h \
 	backend/vf/absent.c backend/vf/absent.h \
 	backend/vf/bar_guard.c backend/vf/bar_guard.h \
+	backend/vf/hold.c backend/vf/hold.h \
 	backend/vf/igbvf.c backend/vf/igbvf.h backend/vf/igbvf_desc.h \
 	backend/vf/igbvf_mailbox.c backend/vf/igbvf_private.h backend/vf/igbvf_regs.h \
 	backend/vf/igbvf_rings.c \

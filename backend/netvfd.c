@@ -13,6 +13,7 @@
 #include "control/vif.h"
 #include "control/vif_claim.h"
 #include "vf/links.h"
+#include "vf/hold.h"
 #include "vf/pool.h"
 #include "vf/vf.h"
 #include "xen/context.h"
@@ -204,6 +205,7 @@ static int clean_up_after_the_last(struct daemon *d, struct why *why)
 {
     unsigned stuck = port_recover(vf_quiesce) + context_recover(vf_quiesce);
 
+    hold_recover();
     if (stuck)
         log_error("%u pages or VFs of a former netvfd could not be given back", stuck);
     d->pool = pool_new(PF_SYSFS, &pool_hardware);

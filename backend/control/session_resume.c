@@ -35,6 +35,14 @@ static void bind_interrupt(struct session *s, unsigned index)
 {
     struct worker *w = &s->queues[index]->worker;
 
+    if (!s->plan.vf->held) {
+        if (index == 0)
+            log_warn(
+                "%s: polls VF %s, for it could be switched off under an interrupt, which Xen does "
+                "not survive; modprobe xen-pciback",
+                s->plan.name, s->plan.vf->pci);
+        return;
+    }
     if (w->port->ops->bind_msix(w->port, s->plan.vf->pci, index, &w->vf_event) == 0)
         w->interrupts = true;
     else if (errno != ENOTTY)

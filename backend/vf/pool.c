@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/mac.h"
 #include "common/why.h"
+#include "vf/hold.h"
 #include "vf/netlink.h"
 #include "vf/vf.h"
 
@@ -347,13 +348,15 @@ bool pool_link(const struct pool *pool, const struct pool_lease *lease)
 int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken)
 {
     struct entry *entry = find(pool, lease->vf->pci);
-    bool gone;
+    bool held = lease->vf->held, gone;
     struct why why;
     int rc;
 
     rc = lease->vf->ops->stop(lease->vf);
     lease->vf->ops->close(lease->vf);
     lease->vf = NULL;
+    if (held)
+        hold_end(entry->pci);
     /* The driver's word is not enough if the VF has failed already. */
     if (rc < 0 || broken)
         rc = pool->ops->quiesce(entry->pci);

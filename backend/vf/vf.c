@@ -2,6 +2,7 @@
 #include "vf/vf.h"
 
 #include "common/why.h"
+#include "vf/hold.h"
 #include "vf/igbvf.h"
 #include "vf/pci.h"
 #include "vf/pf.h"
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 /* PCI ids, vendor << 16 | device, the driver for each, and how many queue pairs it has. */
-static const struct {
+static const struct family {
     uint32_t id;
     struct vf *(*open)(const char *pci, unsigned queues, struct why *why);
     unsigned queues;
@@ -23,8 +24,12 @@ static const struct {
 
 struct vf *vf_open(const char *pci, struct why *why)
 {
+    const struct family *family = families;
+    const struct family *const families_end = families + sizeof families / sizeof *families;
     uint32_t id = pci_id(pci);
     char path[80];
+    struct vf *vf;
+    bool held;
 
     snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver", pci);
     if (access(path, F_OK) == 0) {
@@ -32,13 +37,21 @@ struct vf *vf_open(const char *pci, struct why *why)
         errno = EBUSY;
         return NULL;
     }
-    for (unsigned i = 0; i < sizeof families / sizeof *families; i++)
-        if (families[i].id == id)
-            return families[i].open(pci, families[i].queues, why);
-    why_fail(why, "VF %s is of a kind (%04x:%04x) that netvf has no driver for", pci, id >> 16,
-             id & 0xffff);
-    errno = ENOTSUP;
-    return NULL;
+    while (family < families_end && family->id != id)
+        family++;
+    if (family == families_end) {
+        why_fail(why, "VF %s is of a kind (%04x:%04x) that netvf has no driver for", pci, id >> 16,
+                 id & 0xffff);
+        errno = ENOTSUP;
+        return NULL;
+    }
+    held = hold_begin(pci);
+    vf = family->open(pci, family->queues, why);
+    if (vf)
+        vf->held = held;
+    else if (held)
+        hold_end(pci);
+    return vf;
 }
 
 int vf_quiesce(const char *pci)

@@ -137,6 +137,7 @@ struct vf {
     char pci[16];    /* "0000:01:10.0" */
     unsigned queues; /* queue pairs that it has, at most VF_QUEUES_MAX */
     uint16_t mtu;    /* of its frames, set before start; 0 means VF_MTU */
+    bool held;       /* nobody can switch it off meanwhile (vf/hold.h): its interrupt may be used */
 };
 
 struct vf_queue {

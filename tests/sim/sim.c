@@ -286,6 +286,7 @@ void sim_open(struct sim *sim)
     sim->port.ops = &sim_port_ops;
     sim->vf_ops = sim_vf_ops;
     sim->vf.ops = &sim->vf_ops;
+    sim->vf.held = true;
     sim->queue = (struct vf_queue){.ops = &sim_queue_ops, .vf = &sim->vf};
     sim->tx_ring = (void *)new_page(sim)->bytes;
     sim->rx_ring = (void *)new_page(sim)->bytes;
