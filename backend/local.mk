@@ -19,8 +19,10 @@ backend_libnetvf_a_SOURCES = \
 	backend/control/negotiate.c backend/control/negotiate.h \
 	backend/control/session.c backend/control/session.h \
 	backend/control/session_private.h backend/control/session_resume.c \
+	backend/control/translation.c backend/control/translation.h \
 	backend/control/vif.c backend/control/vif.h \
 	backend/control/vif_private.h backend/control/vif_publish.c backend/control/vif_recover.c \
+	backend/control/vif_switch.c \
 	backend/control/vif_claim.c backend/control/vif_claim.h \
 	backend/control/vif_state.c backend/control/vif_state.h \
 	backend/control/worker.c backend/control/worker.h \

@@ -78,23 +78,6 @@ static void usage(FILE *out)
           out);
 }
 
-static int translation_option(const char *name, enum translation *translation)
-{
-    static const char *const names[] = {
-        [TRANSLATION_AUTO] = "auto",
-        [TRANSLATION_HOST] = "host",
-        [TRANSLATION_IOMMU] = "iommu",
-    };
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *translation = (enum translation)i;
-            return 0;
-        }
-    }
-    return -1;
-}
-
 /* 1 to VF_QUEUES_MAX, or more, which is the same: no VF has more. */
 static int parse_queues(const char *text, unsigned *queues)
 {
@@ -131,7 +114,7 @@ static int options(int argc, char **argv, struct vif_host *host)
             log_set_level(LOG_LEVEL_DEBUG);
             break;
         case OPTION_TRANSLATION:
-            if (translation_option(optarg, &host->translation) < 0) {
+            if (translation_parse(optarg, &host->translation) < 0) {
                 usage(stderr);
                 return EXIT_FAILURE;
             }

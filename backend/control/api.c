@@ -176,6 +176,18 @@ static void send_answer(struct api *api, struct client *client)
     hang_up(api, client);
 }
 
+/* Nobody is listened to while an answer is made: that time is not the clients' to be patient with. */
+static json_t *ask(struct api *api, const json_t *request)
+{
+    int64_t began = clock_ms();
+    json_t *answer = api->answer(api->context, request);
+    int64_t took = clock_ms() - began;
+
+    for (unsigned i = 0; i < API_CLIENTS_MAX; i++)
+        api->clients[i].deadline += took;
+    return answer;
+}
+
 static json_t *document(struct api *api, const struct client *client)
 {
     json_error_t error;
@@ -185,7 +197,7 @@ static json_t *document(struct api *api, const struct client *client)
     if (!json_is_object(request))
         answer = json_pack("{s:s}", "error", "the request is not one line with a JSON object");
     else
-        answer = api->answer(api->context, request);
+        answer = ask(api, request);
     json_decref(request);
     return answer;
 }

@@ -17,7 +17,7 @@ struct why;
 
 /* Listens on `path`, which is removed first if a dead daemon has left it (the caller holds the
  * daemon's lock). `answer` makes a document of a request, a JSON object; the document is given
- * away. NULL and a sentence. */
+ * away. It may take as long as a VF's reset does, and no client is dropped for that time. NULL and a sentence. */
 struct api *api_new(const char *path, json_t *(*answer)(void *context, const json_t *request),
                     void *context, struct why *why);
 void api_free(struct api *api);

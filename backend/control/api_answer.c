@@ -2,6 +2,7 @@
 #include "control/api_answer.h"
 
 #include "common/mac.h"
+#include "common/why.h"
 #include "control/manager.h"
 #include "control/vif.h"
 #include "vf/pool.h"
@@ -112,14 +113,16 @@ static json_t *vif_document(const struct vif_view *view)
     const char *interrupts = view->interrupts ? "event-channel" : "polling";
     char mac[MAC_TEXT];
 
-    return json_pack("{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o}",
-                     "dom", (int)view->domid, "devid", (json_int_t)view->devid, "mac",
-                     view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vf",
-                     view->lease ? view->lease->vf->pci : NULL, "translation", view->translation,
-                     "translation_reason", view->translation_reason, "state", view->state, "error",
-                     view->error, "interrupts", view->connected ? interrupts : NULL, "link",
-                     view->connected ? json_boolean(view->link) : json_null(), "counters",
-                     counters_document(&view->counters, true), "queues", queues_document(view));
+    return json_pack(
+        "{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o}", "dom",
+        (int)view->domid, "devid", (json_int_t)view->devid, "mac",
+        view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vf",
+        view->lease ? view->lease->vf->pci : NULL, "translation", view->translation,
+        "translation_reason", view->translation_reason, "translation_asked",
+        view->translation_asked, "state", view->state, "error", view->error, "interrupts",
+        view->connected ? interrupts : NULL, "link",
+        view->connected ? json_boolean(view->link) : json_null(), "counters",
+        counters_document(&view->counters, true), "queues", queues_document(view));
 }
 
 struct selection {
@@ -154,6 +157,35 @@ static json_t *show(const struct api_world *world, const json_t *request)
     return json_pack("{s:o}", "vifs", selection.vifs);
 }
 
+static bool is_number(const json_t *value, json_int_t max)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           json_integer_value(value) <= max;
+}
+
+static json_t *set(const struct api_world *world, const json_t *request)
+{
+    const json_t *dom = json_object_get(request, "dom"), *devid = json_object_get(request, "devid");
+    const char *word = json_string_value(json_object_get(request, "translation"));
+    enum translation translation;
+    struct vif_switched done;
+    struct vif *vif;
+    struct why why;
+
+    if (!is_number(dom, UINT16_MAX) || !is_number(devid, UINT32_MAX))
+        return sentence("\"dom\" and \"devid\" are the numbers of a guest and of its vif");
+    if (!word || translation_parse(word, &translation) < 0)
+        return sentence("\"translation\" is " TRANSLATION_WORDS);
+    vif = manager_find(world->manager, (uint16_t)json_integer_value(dom),
+                       (uint32_t)json_integer_value(devid));
+    if (!vif)
+        return sentence("netvfd drives no such vif: 'netvf list' shows those it does");
+    if (vif_set_translation(vif, translation, &done, &why) < 0)
+        return sentence(why.text);
+    return json_pack("{s:s?, s:I}", "translation", done.translation, "outage_ms",
+                     (json_int_t)done.outage_ms);
+}
+
 json_t *api_answer(void *context, const json_t *request)
 {
     const struct api_world *world = context;
@@ -163,5 +195,7 @@ json_t *api_answer(void *context, const json_t *request)
         return list(world);
     if (call && strcmp(call, "show") == 0)
         return show(world, request);
-    return sentence("there is no such call; netvfd knows \"list\" and \"show\"");
+    if (call && strcmp(call, "set") == 0)
+        return set(world, request);
+    return sentence("there is no such call; netvfd knows \"list\", \"show\" and \"set\"");
 }

@@ -13,7 +13,8 @@ struct api_world {
     struct pool *pool;
 };
 
-/* Answers {"call":"list"}, {"call":"show"} and {"call":"show","dom":1,"devid":0}; `context` is a
+/* Answers {"call":"list"}, {"call":"show"}, {"call":"show","dom":1,"devid":0} and
+ * {"call":"set","dom":1,"devid":0,"translation":"host"}; the last may take as long as two resets of a VF. `context` is a
  * struct api_world. What cannot be answered becomes {"error":"one sentence"}. NULL only without
  * memory. */
 json_t *api_answer(void *context, const json_t *request);

@@ -88,12 +88,12 @@ static void step_members(struct manager *manager, bool holding)
     }
 }
 
-static bool known(const struct manager *manager, uint16_t domid, uint32_t devid)
+struct vif *manager_find(const struct manager *manager, uint16_t domid, uint32_t devid)
 {
     for (const struct member *member = manager->members; member; member = member->next)
         if (vif_is(member->vif, domid, devid))
-            return true;
-    return false;
+            return member->vif;
+    return NULL;
 }
 
 static void add(struct manager *manager, uint16_t domid, uint32_t devid)
@@ -133,7 +133,7 @@ static void find_in_domain(struct manager *manager, uint16_t domid)
     for (unsigned i = 0; i < count; i++) {
         uint32_t devid;
 
-        if (store_number(names[i], UINT32_MAX, &devid) < 0 || known(manager, domid, devid))
+        if (store_number(names[i], UINT32_MAX, &devid) < 0 || manager_find(manager, domid, devid))
             continue;
         snprintf(dir, sizeof dir, PATH_BE_DIR, manager->host->own_domid, domid, devid);
         if (vif_claim(manager->host->store, manager->host->own_domid, dir) == 1 &&

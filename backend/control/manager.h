@@ -27,6 +27,9 @@ bool manager_check(struct manager *manager, bool at_once);
 bool manager_serves(const struct manager *manager);
 #define MANAGER_CHECK_MS 1000
 
+/* NULL if it is none of ours. */
+struct vif *manager_find(const struct manager *manager, uint16_t domid, uint32_t devid);
+
 /* Calls `each` for every vif, in order of their appearance. */
 void manager_each(struct manager *manager, void (*each)(struct vif *vif, void *context),
                   void *context);

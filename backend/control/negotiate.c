@@ -181,6 +181,24 @@ int negotiate_config(struct store *store, const char *backend, uint16_t domid, u
     return 0;
 }
 
+int negotiate_translation(struct store *store, const char *backend, enum translation *translation,
+                          struct why *why)
+{
+    char value[STORE_VALUE_MAX];
+
+    if (store_read(store, backend, KEY_BE_NETVF_REQUEST_TRANSLATION, value) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return why_fail(why, KEY_BE_NETVF_REQUEST_TRANSLATION " cannot be read");
+    }
+    if (translation_parse(value, translation) < 0)
+        return why_fail(why,
+                        KEY_BE_NETVF_REQUEST_TRANSLATION
+                        " is \"%.40s\", which is none of " TRANSLATION_WORDS,
+                        value);
+    return 1;
+}
+
 int negotiate_offer(struct store *store, const char *backend, const struct features *features)
 {
     const struct vf_offloads *vf = &features->offloads;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/translation.h"
 #include "datapath/bucket.h"
 #include "vf/vf.h"
 
@@ -34,6 +35,11 @@ struct vif_config {
  * if one of them is malformed, or asks for something that no VF would be doing. */
 int negotiate_config(struct store *store, const char *backend, uint16_t domid, uint32_t devid,
                      struct vif_config *config, struct why *why);
+
+/* Reads which translation the vif is asked to have. 1: `translation` is set; 0: nobody has asked; -1 and a sentence if
+ * the key is nonsense. */
+int negotiate_translation(struct store *store, const char *backend, enum translation *translation,
+                          struct why *why);
 
 /* Writes the features below `backend`. Meant to be called within a transaction. -1/errno. */
 int negotiate_offer(struct store *store, const char *backend, const struct features *features);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/translation.h"
 #include "datapath/bucket.h"
 #include "vf/vf.h"
 
@@ -16,13 +17,6 @@ struct context_ops;
 struct port;
 struct session;
 struct why;
-
-/* Which way to addresses (docs/architecture.md, "Translation"). */
-enum translation {
-    TRANSLATION_AUTO, /* iommu where the guest can have it, else host */
-    TRANSLATION_HOST,
-    TRANSLATION_IOMMU, /* or no session at all */
-};
 
 /* What the guest has set up for one queue: two rings, and one event channel for both or one for each. */
 struct session_plan_queue {
@@ -95,6 +89,8 @@ int session_stop(struct session *session);
 void session_pause(struct session *session);
 int session_flush(struct session *session);
 int session_resume(struct session *session, struct vf *vf, struct why *why);
+/* The way to addresses for the next VF, which may be the same one again; what runs is not touched. */
+void session_set_translation(struct session *session, enum translation translation);
 /* While the VF's link is down frames are dropped rather than queued. Up at first. */
 void session_link(struct session *session, bool up);
 

@@ -259,6 +259,11 @@ int session_flush(struct session *s)
     return rc;
 }
 
+void session_set_translation(struct session *s, enum translation translation)
+{
+    s->plan.translation = translation;
+}
+
 int session_resume(struct session *s, struct vf *vf, struct why *why)
 {
     if (vf)

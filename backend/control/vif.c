@@ -155,6 +155,7 @@ static int take_on(struct vif *vif, struct why *why)
                          why) < 0)
         return -1;
     vif->configured = true;
+    vif_read_wish(vif);
     return hold_vf(vif, why);
 }
 
@@ -223,7 +224,7 @@ static int start(struct vif *vif, unsigned from)
 {
     struct session_plan plan = {
         .own_domid = vif->host->own_domid,
-        .translation = vif->host->translation,
+        .translation = vif_translation(vif),
         .contexts = vif->host->contexts,
         .mtu = vif->config.mtu,
         .vlan = vif->config.vlan,
@@ -277,14 +278,6 @@ static int take_over(struct vif *vif, unsigned from)
     return vif_publish(vif, from, from, false);
 }
 
-static void count(struct vif *vif)
-{
-    session_count(vif->session, &vif->counters);
-    vif->queues = session_queues(vif->session);
-    for (unsigned i = 0; i < vif->queues; i++)
-        session_count_queue(vif->session, i, &vif->queue_counters[i]);
-}
-
 static void disconnect(struct vif *vif)
 {
     enum session_state state;
@@ -294,7 +287,7 @@ static void disconnect(struct vif *vif)
     if (!vif->session)
         return;
     state = session_state(vif->session, &why);
-    count(vif);
+    vif_count(vif);
     if (vif->lease)
         vif->lease->translation = NULL;
     rc = session_stop(vif->session);
@@ -355,13 +348,18 @@ static int carry_out(struct vif *vif, enum vif_action action, unsigned from)
     return 0;
 }
 
-static uint32_t read_state(struct store *store, const char *dir, const char *key)
+static unsigned read_state(struct store *store, const char *dir, const char *key)
 {
     uint32_t state;
 
     if (store_read_number(store, dir, key, XenbusStateReconfigured, &state) < 0)
         return XenbusStateUnknown;
     return state;
+}
+
+unsigned vif_backend_state(const struct vif *vif)
+{
+    return read_state(vif->host->store, vif->backend, KEY_BE_STATE);
 }
 
 static void look(struct vif *vif, struct vif_snapshot *s)
@@ -373,7 +371,7 @@ static void look(struct vif *vif, struct vif_snapshot *s)
     uint32_t online;
 
     memset(s, 0, sizeof *s);
-    s->backend = read_state(store, vif->backend, KEY_BE_STATE);
+    s->backend = vif_backend_state(vif);
     s->frontend = read_state(store, vif->frontend, KEY_FE_STATE);
     s->online = store_read_number(store, vif->backend, KEY_BE_ONLINE, 1, &online) == 0 && online;
     s->hotplug_connected = store_read(store, vif->backend, KEY_BE_HOTPLUG_STATUS, status) == 0 &&
@@ -432,7 +430,7 @@ enum vif_progress vif_step(struct vif *vif)
 
 void vif_stop(struct vif *vif)
 {
-    uint32_t state = read_state(vif->host->store, vif->backend, KEY_BE_STATE);
+    unsigned state = vif_backend_state(vif);
     bool held = vif->lease || vif->session;
 
     disconnect(vif);
@@ -468,27 +466,4 @@ bool vif_holds_vf(const struct vif *vif)
 bool vif_connected(const struct vif *vif)
 {
     return vif->session != NULL;
-}
-
-void vif_look(struct vif *vif, struct vif_view *view)
-{
-    *view = (struct vif_view){
-        .domid = vif->domid,
-        .devid = vif->devid,
-        .mac = vif->configured ? vif->config.mac : NULL,
-        .pf = vif->config.pf[0] ? vif->config.pf : NULL,
-        .lease = vif->lease,
-        .state = vif->state,
-        .error = vif->error.text[0] ? vif->error.text : NULL,
-        .connected = vif->session != NULL,
-    };
-    if (vif->session) {
-        count(vif);
-        view->interrupts = session_interrupts(vif->session);
-        view->translation = session_translation(vif->session, &view->translation_reason);
-        view->link = vif->link;
-    }
-    view->counters = vif->counters;
-    view->queues = vif->queues;
-    memcpy(view->queue_counters, vif->queue_counters, sizeof view->queue_counters);
 }

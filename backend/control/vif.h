@@ -55,6 +55,7 @@ struct vif_view {
     const struct pool_lease *lease;   /* NULL if it holds no VF */
     const char *translation;          /* NULL while not connected */
     const char *translation_reason;   /* NULL, or why it is not one that needs no hypercalls */
+    const char *translation_asked;    /* NULL, or the word in netvf/request-translation */
     const char *state;                /* what netvf/state says */
     const char *error;                /* NULL or the sentence */
     bool connected, interrupts, link; /* the last two only while connected */
@@ -62,6 +63,19 @@ struct vif_view {
     unsigned queues;                  /* likewise; 0 if there was none */
     struct session_counters queue_counters[VF_QUEUES_MAX];
 };
+
+/* What has come of vif_set_translation. */
+struct vif_switched {
+    const char *translation; /* in use; NULL while no VF serves the vif */
+    int64_t outage_ms;       /* from the last packet before to the first one after; 0: none */
+};
+
+/* Has the vif take this way to addresses from now on, also after a restart of the daemon. If it is connected it goes
+ * over with the VF that it has, while the guest stays connected: which takes one reset of the VF, two if the way cannot
+ * be had. -1 and a sentence: then it goes on as before, or, if its VF has failed over it, is mended as after any fault
+ * of a VF. */
+int vif_set_translation(struct vif *vif, enum translation translation, struct vif_switched *done,
+                        struct why *why);
 
 bool vif_is(const struct vif *vif, uint16_t domid, uint32_t devid);
 bool vif_holds_vf(const struct vif *vif);

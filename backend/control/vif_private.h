@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of a vif share: vif.c (its states), vif_recover.c (its VF's faults), vif_publish.c (what it writes). */
+/* What the files of a vif share: vif.c (its states), vif_recover.c (its VF's faults), vif_switch.c (another translation),
+ * vif_publish.c (what it tells of itself). */
 #ifndef NETVF_CONTROL_VIF_PRIVATE_H
 #define NETVF_CONTROL_VIF_PRIVATE_H
 
@@ -49,6 +50,12 @@ struct vif {
     bool link;   /* the VF's, as last seen */
     bool untold; /* something has changed that xenstore does not say yet */
     int64_t next_try, lost_since;
+
+    /* netvf/request-translation: vif_switch.c. */
+    bool asked; /* there is one: */
+    enum translation wish;
+    bool wish_untold; /* xenstore does not say it yet */
+    bool bad_wish;    /* what it says is nonsense, and that has been said */
 };
 
 __attribute__((format(printf, 3, 4))) void vif_say(struct vif *vif, enum log_level level,
@@ -57,6 +64,12 @@ __attribute__((format(printf, 3, 4))) void vif_say(struct vif *vif, enum log_lev
 /* Goes from xenbus state `from` to `to`, with the keys that tell a person how the vif is, and, if `offer`, the features:
  * all at once, and only if the state still is `from`. -1/ESTALE if it is not; other errors as they come. */
 int vif_publish(struct vif *vif, unsigned from, unsigned to, bool offer);
+
+/* Brings its counters up to date with its session, which it must have. */
+void vif_count(struct vif *vif);
+
+/* The state key of our end; XenbusStateUnknown if there is none (any more). */
+unsigned vif_backend_state(const struct vif *vif);
 
 /* What it wants of a VF; valid as long as its configuration. */
 struct pool_wish vif_wish(const struct vif *vif);
@@ -74,5 +87,14 @@ void vif_lose(struct vif *vif, const struct why *why);
 /* VIF_RECOVER: parts the session from a VF that has failed; finds another one, or its own again. -1/errno as
  * vif_publish. */
 int vif_recover(struct vif *vif, unsigned from);
+/* Worker ended, VF quiet, pages released, requests answered: in this order (invariants 2 and 4). The lease is gone if
+ * the VF has not come back from its guest's context. -1 and a sentence if the VF is not quiet yet; -1 and `faulted` if
+ * Xen has refused to release its pages. */
+int vif_part(struct vif *vif, struct why *why);
+
+/* Reads what is asked of it in xenstore. Nonsense is said once and counts for nothing. */
+void vif_read_wish(struct vif *vif);
+/* The translation that it is to have, be it by the daemon's option. */
+enum translation vif_translation(const struct vif *vif);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What a vif tells of itself: in xenstore, in the log, on the control socket. */
 #include "control/vif_private.h"
 
 #include "common/clock.h"
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <xen/io/xenbus.h>
 
 /* xenstore ends a transaction of ours when somebody else has written below the same directory
@@ -53,7 +55,10 @@ static int write_changes(struct vif *vif)
                 : store_remove(store, vif->backend, changes[i].key) < 0 && errno != ENOENT)
             return -1;
     }
-    return 0;
+    /* A key that others may write too is written when it has been asked for here, and at no other time. */
+    return vif->wish_untold ? store_write(store, vif->backend, KEY_BE_NETVF_REQUEST_TRANSLATION,
+                                          translation_word(vif->wish))
+                            : 0;
 }
 
 /* What the data path carries, with no more queues than this VF has; and with one if there is a rate to be kept, which
@@ -97,11 +102,43 @@ int vif_publish(struct vif *vif, unsigned from, unsigned to, bool offer)
             return -1;
         }
         if (store_commit(store) == 0) {
-            vif->untold = false;
+            vif->untold = vif->wish_untold = false;
             return 0;
         }
         if (errno != EAGAIN)
             return -1;
     }
     return -1;
+}
+
+void vif_count(struct vif *vif)
+{
+    session_count(vif->session, &vif->counters);
+    vif->queues = session_queues(vif->session);
+    for (unsigned i = 0; i < vif->queues; i++)
+        session_count_queue(vif->session, i, &vif->queue_counters[i]);
+}
+
+void vif_look(struct vif *vif, struct vif_view *view)
+{
+    *view = (struct vif_view){
+        .domid = vif->domid,
+        .devid = vif->devid,
+        .mac = vif->configured ? vif->config.mac : NULL,
+        .pf = vif->config.pf[0] ? vif->config.pf : NULL,
+        .lease = vif->lease,
+        .translation_asked = vif->asked ? translation_word(vif->wish) : NULL,
+        .state = vif->state,
+        .error = vif->error.text[0] ? vif->error.text : NULL,
+        .connected = vif->session != NULL,
+    };
+    if (vif->session) {
+        vif_count(vif);
+        view->interrupts = session_interrupts(vif->session);
+        view->translation = session_translation(vif->session, &view->translation_reason);
+        view->link = vif->link;
+    }
+    view->counters = vif->counters;
+    view->queues = vif->queues;
+    memcpy(view->queue_counters, vif->queue_counters, sizeof view->queue_counters);
 }

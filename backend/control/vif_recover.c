@@ -60,9 +60,7 @@ static int flush(struct vif *vif)
     return -1;
 }
 
-/* Worker ended, VF quiet, pages released, requests answered: in this order (invariants 2 and 4). -1 and a sentence if
- * the VF is not quiet yet. */
-static int part(struct vif *vif, struct why *why)
+int vif_part(struct vif *vif, struct why *why)
 {
     if (vif->parted)
         return 0;
@@ -106,7 +104,7 @@ static int go_on(struct vif *vif, struct why *why)
     vif->parted = false;
     if (session_resume(vif->session, vif->lease->vf, why) == 0)
         return 0;
-    if (part(vif, NULL) == 0)
+    if (vif_part(vif, NULL) == 0)
         vif_let_go(vif, true);
     return -1;
 }
@@ -153,7 +151,7 @@ int vif_recover(struct vif *vif, unsigned from)
         session_state(vif->session, &why); /* what its worker says */
         vif_lose(vif, &why);
     }
-    rc = part(vif, &why);
+    rc = vif_part(vif, &why);
     if (rc == 0)
         rc = find_vf(vif, &why);
     if (rc == 0)

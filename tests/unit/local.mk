@@ -48,6 +48,11 @@ tests_unit_test_vif_daemon_SOURCES = tests/unit/test_vif_daemon.c $(VIF_WORLD)
 tests_unit_test_vif_daemon_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_vif_daemon_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_vif_switch
+tests_unit_test_vif_switch_SOURCES = tests/unit/test_vif_switch.c $(VIF_WORLD)
+tests_unit_test_vif_switch_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_vif_switch_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_kernel_vifs
 tests_unit_test_kernel_vifs_SOURCES = tests/unit/test_kernel_vifs.c $(FAKE_STORE) \
 	tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h

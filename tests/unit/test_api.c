@@ -17,7 +17,7 @@
 static char directory[32], path[64];
 static struct api *api;
 static struct why why;
-static unsigned asked, padding;
+static unsigned asked, padding, takes_ms;
 
 static json_t *answer(void *context, const json_t *request)
 {
@@ -26,6 +26,7 @@ static json_t *answer(void *context, const json_t *request)
 
     (void)context;
     asked++;
+    usleep(takes_ms * 1000);
     memset(text, 'x', padding);
     document = json_pack("{s:O, s:s}", "you", json_object_get(request, "call"), "pad", text);
     free(text);
@@ -34,7 +35,7 @@ static json_t *answer(void *context, const json_t *request)
 
 static void setup(void)
 {
-    asked = padding = 0;
+    asked = padding = takes_ms = 0;
     strcpy(directory, "/tmp/netvf-api-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(path, sizeof path, "%s/control", directory);
@@ -169,6 +170,25 @@ START_TEST(drops_a_client_that_says_nothing)
 }
 END_TEST
 
+/* An answer that takes as long as a VF's reset does, and one who was there before and has yet to ask. */
+START_TEST(long_answers_are_not_the_clients_fault)
+{
+    int other = dial(), fd = dial();
+    char text[256];
+
+    serve(20);
+    takes_ms = API_PATIENCE_MS + 300;
+    ck_assert_int_eq(send(fd, "{\"call\":\"set\"}\n", 15, 0), 15);
+    serve(10);
+    ck_assert_uint_eq(asked, 1);
+    ck_assert_uint_gt(take(fd, text, sizeof text), 0);
+    takes_ms = 0;
+    ck_assert_int_eq(send(other, "{\"call\":\"show\"}\n", 16, MSG_NOSIGNAL), 16);
+    ck_assert_uint_gt(take(other, text, sizeof text), 0);
+    ck_assert_ptr_nonnull(strstr(text, "show"));
+}
+END_TEST
+
 START_TEST(serves_no_more_than_it_can)
 {
     int fds[API_CLIENTS_MAX + 4];
@@ -214,6 +234,7 @@ int main(void)
     tcase_add_test(test, refuses_nonsense);
     tcase_add_test(test, sends_what_does_not_fit_into_a_socket);
     tcase_add_test(test, drops_a_client_that_says_nothing);
+    tcase_add_test(test, long_answers_are_not_the_clients_fault);
     tcase_add_test(test, serves_no_more_than_it_can);
     tcase_add_test(test, survives_a_client_that_leaves);
     suite_add_tcase(suite, test);

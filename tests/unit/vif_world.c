@@ -1,17 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/vif_world.h"
 
+#include "control/api_answer.h"
+
 struct session {
     struct session_plan plan;
+    const char *translation;
 };
 
 struct world world;
+
+static bool no_way(const struct session_plan *plan, const struct vf *vf)
+{
+    return vf && world.no_context && plan->translation == TRANSLATION_IOMMU;
+}
+
+static const char *chosen(const struct session_plan *plan)
+{
+    return plan->translation == TRANSLATION_HOST || world.no_context ? "host" : "iommu";
+}
 
 int session_start(struct session **session, const struct session_plan *plan, struct why *why)
 {
     if (world.refuse_start || (world.refuse_vf && plan->vf))
         return why_fail(why, SENTENCE);
+    if (no_way(plan, plan->vf))
+        return why_fail(why, REFUSAL);
     *session = calloc(1, sizeof **session);
+    (*session)->translation = chosen(plan);
     world.plan = (*session)->plan = *plan;
     world.sessions++;
     world.started++;
@@ -41,7 +57,7 @@ int session_flush(struct session *session)
     ck_assert(world.paused);
     ck_assert_msg(!world.busy, "pages are released under a VF that may still write to them");
     world.flushed++;
-    return world.flush_fails ? -1 : 0;
+    return world.flush_fails ? -1 : world.comes_not_back;
 }
 
 int session_resume(struct session *session, struct vf *vf, struct why *why)
@@ -51,12 +67,20 @@ int session_resume(struct session *session, struct vf *vf, struct why *why)
         world.busy = true;
         return why_fail(why, SENTENCE);
     }
+    if (no_way(&session->plan, vf))
+        return why_fail(why, REFUSAL);
+    session->translation = chosen(&session->plan);
     world.busy = world.sends = vf != NULL;
     world.paused = false;
     world.state = SESSION_RUNNING;
     world.plan.vf = session->plan.vf = vf;
     world.resumed++;
     return 0;
+}
+
+void session_set_translation(struct session *session, enum translation translation)
+{
+    world.plan.translation = session->plan.translation = translation;
 }
 
 void session_link(struct session *session, bool up)
@@ -75,9 +99,8 @@ enum session_state session_state(struct session *session, struct why *why)
 
 const char *session_translation(const struct session *session, const char **reason)
 {
-    (void)session;
     *reason = NULL;
-    return "iommu";
+    return session->translation;
 }
 
 bool session_interrupts(const struct session *session)
@@ -161,6 +184,7 @@ static int vf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
     if (world.deaf_vf && strcmp(vf->pci, world.deaf_vf) == 0)
         return why_fail(why, "VF %s does not answer", vf->pci);
     memcpy(mac, world.mac, 6);
+    world.resets++;
     return 0;
 }
 
@@ -282,6 +306,26 @@ void check(bool at_once)
 void set(const char *path, const char *value)
 {
     fake_store_set(world.store, path, value);
+}
+
+char *answer(const char *request)
+{
+    struct api_world asked = {.manager = world.manager, .pool = world.pool};
+    json_t *document = json_loads(request, 0, NULL), *reply = api_answer(&asked, document);
+    char *text = json_dumps(reply, JSON_COMPACT);
+
+    json_decref(document);
+    json_decref(reply);
+    ck_assert_ptr_nonnull(text);
+    return text;
+}
+
+void answers(const char *request, const char *part)
+{
+    char *text = answer(request);
+
+    ck_assert_msg(strstr(text, part) != NULL, "%s: %s lacks %s", request, text, part);
+    free(text);
 }
 
 void is(const char *path, const char *value)

@@ -25,6 +25,7 @@
 #define FE       "/local/domain/1/device/vif/0"
 #define MAC      "00:16:3e:01:02:03"
 #define SENTENCE "the guest has broken something"
+#define REFUSAL  "the guest has no IOMMU context"
 
 struct world {
     unsigned sessions, ports, vfs; /* live */
@@ -34,6 +35,9 @@ struct world {
     struct session_plan plan; /* the last one */
     unsigned flushed, resumed;
     bool refuse_vf;      /* no VF can be started */
+    bool no_context;     /* the guest has no IOMMU context */
+    bool comes_not_back; /* a VF stays in it */
+    unsigned resets;     /* of VFs: handshakes */
     bool paused;         /* no worker runs */
     bool busy;           /* the session's VF may DMA */
     bool flush_fails;    /* Xen refuses to release */
@@ -70,6 +74,10 @@ bool scan(void);
 void check(bool at_once);
 /* Writes a key by its whole path; NULL removes it. */
 void set(const char *path, const char *value);
+/* The whole answer of the control socket to a line of JSON; to be freed. */
+char *answer(const char *request);
+/* ... which must have this part. */
+void answers(const char *request, const char *part);
 /* The key must have this value. */
 void is(const char *path, const char *value);
 
