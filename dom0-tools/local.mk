@@ -4,6 +4,7 @@ sbin_PROGRAMS += dom0-tools/netvf/netvf
 dom0_tools_netvf_netvf_SOURCES = \
 	dom0-tools/netvf/main.c dom0-tools/netvf/netvf.h \
 	dom0-tools/netvf/list.c dom0-tools/netvf/show.c dom0-tools/netvf/check.c \
+	dom0-tools/netvf/set.c \
 	dom0-tools/netvf/client.c dom0-tools/netvf/client.h \
 	dom0-tools/netvf/domain.c dom0-tools/netvf/domain.h \
 	dom0-tools/netvf/table.c dom0-tools/netvf/table.h

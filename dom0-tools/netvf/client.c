@@ -15,8 +15,6 @@
 
 #include "common/why.h"
 
-/* The daemon answers from memory: this long without a whole answer means that it hangs. */
-#define PATIENCE_MS 3000
 /* No answer is anywhere near this; what is longer does not come from netvfd. */
 #define ANSWER_MAX (16u << 20)
 
@@ -43,11 +41,11 @@ static int connect_fails(const char *path, struct why *why)
     }
 }
 
-static int open_socket(const char *path, struct why *why)
+static int open_socket(const char *path, int patience_ms, struct why *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     /* For connect() and send(); the answer is waited for with poll(). */
-    struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+    struct timeval patience = {.tv_sec = patience_ms / 1000};
     int fd;
 
     if (strlen(path) >= sizeof address.sun_path)
@@ -84,9 +82,9 @@ static int send_request(int fd, const json_t *request, struct why *why)
 }
 
 /* Reads until the daemon closes its end. */
-static char *receive(int fd, size_t *length, struct why *why)
+static char *receive(int fd, size_t *length, int patience_ms, struct why *why)
 {
-    int64_t deadline = now_ms() + PATIENCE_MS;
+    int64_t deadline = now_ms() + patience_ms;
     size_t size = 0, used = 0;
     char *answer = NULL;
 
@@ -143,9 +141,9 @@ static json_t *parse(const char *text, size_t length, struct why *why)
     return answer;
 }
 
-json_t *client_call(const char *socket, const json_t *request, struct why *why)
+json_t *client_call(const char *socket, const json_t *request, int patience_ms, struct why *why)
 {
-    int fd = open_socket(socket, why);
+    int fd = open_socket(socket, patience_ms, why);
     json_t *answer = NULL;
     size_t length;
     char *text;
@@ -153,7 +151,7 @@ json_t *client_call(const char *socket, const json_t *request, struct why *why)
     if (fd < 0)
         return NULL;
     if (send_request(fd, request, why) == 0) {
-        text = receive(fd, &length, why);
+        text = receive(fd, &length, patience_ms, why);
         if (text)
             answer = parse(text, length, why);
         free(text);

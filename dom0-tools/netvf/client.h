@@ -7,10 +7,15 @@
 
 struct why;
 
-/* Asks the daemon that listens at `socket`, for at most three seconds. Returns the answer, which is
+/* The daemon answers from memory: this long without a whole answer means that it hangs. */
+#define CLIENT_PATIENCE_MS 3000
+/* What takes two resets of a VF, of up to two seconds each, and may have to wait for another client's. */
+#define CLIENT_RESETS_MS 10000
+
+/* Asks the daemon that listens at `socket`, for at most `patience_ms`. Returns the answer, which is
  * the caller's to json_decref. NULL and a sentence in `why` if there is none, or if the daemon
  * answered with an error. `request` stays the caller's. */
-json_t *client_call(const char *socket, const json_t *request, struct why *why);
+json_t *client_call(const char *socket, const json_t *request, int patience_ms, struct why *why);
 
 /* A member that is a string; NULL if it is not there or is something else. */
 const char *client_text(const json_t *object, const char *key);

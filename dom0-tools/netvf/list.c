@@ -97,7 +97,7 @@ static void print_list(const json_t *answer)
 enum outcome command_list(const struct options *options, struct why *why)
 {
     json_t *request = json_pack("{s:s}", "call", "list");
-    json_t *answer = client_call(options->socket, request, why);
+    json_t *answer = client_call(options->socket, request, CLIENT_PATIENCE_MS, why);
 
     json_decref(request);
     if (!answer)

@@ -10,6 +10,7 @@
 struct options {
     const char *socket;  /* where the daemon listens */
     const char *operand; /* NULL if none was given */
+    const char *setting; /* likewise: "translation=host" */
     bool json;
 };
 
@@ -23,5 +24,10 @@ enum outcome {
 enum outcome command_list(const struct options *options, struct why *why);
 enum outcome command_show(const struct options *options, struct why *why);
 enum outcome command_check(const struct options *options, struct why *why);
+enum outcome command_set(const struct options *options, struct why *why);
+
+/* What the setting of command_set may be: for the usage, and for the completion. */
+#define SETTING_SHOWN    "translation=WAY"
+#define SETTING_COMPLETE "translation=auto translation=host translation=iommu"
 
 #endif

@@ -104,20 +104,31 @@ static void print_counters(json_t *vif)
 
 static void print_vif(json_t *vif)
 {
-    static const char *const fields[] = {
-        "state", "error", "mac", "pf", "vf", "translation", "translation_reason", "interrupts"};
+    /* `news`: its absence is none; every other gap is worth a dash. */
+    static const struct {
+        const char *key, *label;
+        bool news;
+    } fields[] = {
+        {"state", "state", false},
+        {"error", "error", true},
+        {"mac", "mac", false},
+        {"pf", "pf", false},
+        {"vf", "vf", false},
+        {"translation", "translation", false},
+        {"translation_reason", "because", true},
+        {"translation_asked", "asked for", true},
+        {"interrupts", "interrupts", false},
+    };
     const char *name = client_text(vif, "name");
     struct table *table = table_new("ll");
 
     printf("vif %lld/%lld%s%s\n", client_number(vif, "dom"), client_number(vif, "devid"),
            name ? "  " : "", name ? name : "");
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        /* No error and no reason are no news; every other gap is worth a dash. */
-        if (!client_text(vif, fields[i]) &&
-            (strcmp(fields[i], "error") == 0 || strcmp(fields[i], "translation_reason") == 0))
+        if (fields[i].news && !client_text(vif, fields[i].key))
             continue;
-        table_cell(table, strcmp(fields[i], "translation_reason") == 0 ? "because" : fields[i]);
-        table_cell(table, client_text(vif, fields[i]));
+        table_cell(table, fields[i].label);
+        table_cell(table, client_text(vif, fields[i].key));
     }
     table_cell(table, "link");
     table_cell(table, client_link(vif));
@@ -190,7 +201,7 @@ enum outcome command_show(const struct options *options, struct why *why)
 
     if (!request)
         return OUTCOME_FAILED;
-    answer = client_call(options->socket, request, why);
+    answer = client_call(options->socket, request, CLIENT_PATIENCE_MS, why);
     json_decref(request);
     if (!answer)
         return OUTCOME_FAILED;
