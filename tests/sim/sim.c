@@ -105,7 +105,8 @@ static uint8_t *reach(struct sim *sim, uint64_t dma, unsigned length, bool write
     struct sim_page *page = index < SIM_PAGES ? &sim->pages[index] : NULL;
 
     if (!page || !page->bytes || dma % PAGE + length > PAGE ||
-        !(page->own || (write ? page->writers : page->pins))) {
+        !(page->own || (page->granted && sim->in_context) ||
+          (write ? page->writers : page->pins))) {
         sim->stray++;
         return NULL;
     }

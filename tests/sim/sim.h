@@ -52,6 +52,8 @@ struct sim {
     unsigned next_page;
     unsigned calls, fail_call; /* the fail_call-th call into the port fails as a whole; 0: none */
     unsigned stray;            /* accesses by the VF without a pin */
+    bool
+        in_context; /* the VF is in the guest's IOMMU context: it reaches all the guest's pages, unpinned */
     unsigned notified;
     unsigned live_pins;
     void (*point)(struct sim *sim); /* called before each step of the backend's, if there is one */

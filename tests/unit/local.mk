@@ -94,6 +94,11 @@ tests_unit_test_session_resume_SOURCES = tests/unit/test_session_resume.c $(SIM)
 tests_unit_test_session_resume_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_session_resume_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_session_switch
+tests_unit_test_session_switch_SOURCES = tests/unit/test_session_switch.c $(SIM)
+tests_unit_test_session_switch_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_session_switch_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_guest_context
 tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c $(SIM)
 tests_unit_test_guest_context_CFLAGS = $(TEST_CFLAGS)
