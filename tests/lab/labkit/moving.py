@@ -59,3 +59,11 @@ class Stream:
             raise Fail("the outside host had no answers from the guest")
         return {"stream_mbps": round(result["end"]["sum_received"]["bits_per_second"] / 1e6, 1),
                 "outage_s": round(max(after - before for before, after in zip(times, times[1:])), 1)}
+
+    def lost(self):
+        """After finish: pings that were never answered."""
+        with open(self.log, encoding="ascii") as log:
+            counts = re.search(r"(\d+) packets transmitted, (\d+) received", log.read())
+        if not counts:
+            raise Fail("the outside host's ping gave no statistics")
+        return int(counts.group(1)) - int(counts.group(2))

@@ -1,0 +1,11 @@
+"""A vif leaves its guest's IOMMU context and goes back 6 times under a TCP stream, which survives; what was asked for last outlives netvfd."""
+from labkit import switching
+
+# Not seen to pass yet: a default one once it has been.
+LONG = True
+
+
+def run(lab):
+    guest, figures = switching.back_and_forth(lab, 6)
+    switching.outlives_the_daemon(lab, guest, "host")
+    return figures
