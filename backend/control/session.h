@@ -85,7 +85,8 @@ int session_stop(struct session *session);
  * frames are dropped, and buffers stay in their ring. Each may be done again.
  * session_flush: -1 if Xen has refused to release a page: the session is to be ended; 1 if the VF has not come back from
  * its guest's IOMMU context: it must not be used again. session_resume: -1 and a sentence;
- * then `vf` is to be proven quiet, and the session flushed, before the next try. */
+ * then `vf` is to be proven quiet, and the session flushed, before the next try; with EOPNOTSUPP because the translation
+ * cannot be had, which says nothing against `vf`. */
 void session_pause(struct session *session);
 int session_flush(struct session *session);
 int session_resume(struct session *session, struct vf *vf, struct why *why);

@@ -75,6 +75,7 @@ static int choose_context(struct session *s, struct why *why)
     if (plan->translation == TRANSLATION_AUTO)
         return 0;
     *why = s->reason;
+    errno = EOPNOTSUPP;
     return -1;
 }
 
@@ -140,8 +141,10 @@ static int start_vf(struct session *s, struct why *why)
         setup[i] = (struct vf_queue_setup){.ring_pages = s->queues[i]->vf_pages,
                                            .interrupts = s->queues[i]->worker.interrupts};
     s->vf_started = true; /* from the first register on it has to be stopped */
-    if (vf->ops->start(vf, setup, s->plan.queues, why) < 0)
+    if (vf->ops->start(vf, setup, s->plan.queues, why) < 0) {
+        errno = EIO;
         return -1;
+    }
     for (unsigned i = 0; i < s->plan.queues; i++)
         use_queue(s, i, setup[i].queue);
     /* Unicast and broadcast come in any case: no reason to leave the guest without a network. */

@@ -95,6 +95,8 @@ static int find_vf(struct vif *vif, struct why *why)
 /* With the VF that has been found, which has been reset and not started. */
 static int go_on(struct vif *vif, struct why *why)
 {
+    bool no_fault;
+
     if (vif->idling) {
         session_pause(vif->session);
         vif->idling = false;
@@ -104,7 +106,8 @@ static int go_on(struct vif *vif, struct why *why)
     vif->parted = false;
     if (session_resume(vif->session, vif->lease->vf, why) == 0)
         return 0;
-    if (vif_part(vif, NULL) == 0)
+    no_fault = errno == EOPNOTSUPP;
+    if (vif_part(vif, NULL) == 0 && !no_fault)
         vif_let_go(vif, true);
     return -1;
 }

@@ -146,7 +146,8 @@ static bool serves(struct vif *vif)
 {
     struct why why;
 
-    if (!vif->session || vif->lost || session_state(vif->session, NULL) != SESSION_RUNNING)
+    if (!vif->session || vif->lost || vif->faulted ||
+        session_state(vif->session, NULL) != SESSION_RUNNING)
         return false;
     if (vif->lease->vf->ops->check(vif->lease->vf, &why) == 0)
         return true;

@@ -2,6 +2,7 @@
 /* A session of two queues that goes from one translation to the other and back with its workers running: nothing is
  * answered twice or not at all, no page stays pinned, and what the VF reaches is what it is meant to reach. */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -396,6 +397,7 @@ START_TEST(context_is_refused)
     session_set_translation(session, TRANSLATION_IOMMU);
     ck_assert_int_eq(session_resume(session, &fake.vf, &why), -1);
     ck_assert_str_eq(why.text, REFUSAL);
+    ck_assert_int_eq(errno, EOPNOTSUPP);
     ck_assert_uint_eq(fake.starts, 1);
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);

@@ -3,6 +3,8 @@
 
 #include "control/api_answer.h"
 
+#include <errno.h>
+
 struct session {
     struct session_plan plan;
     const char *translation;
@@ -65,10 +67,13 @@ int session_resume(struct session *session, struct vf *vf, struct why *why)
     ck_assert(world.paused);
     if (vf && (world.refuse_start || world.refuse_vf)) {
         world.busy = true;
+        errno = EIO;
         return why_fail(why, SENTENCE);
     }
-    if (no_way(&session->plan, vf))
+    if (no_way(&session->plan, vf)) {
+        errno = EOPNOTSUPP;
         return why_fail(why, REFUSAL);
+    }
     session->translation = chosen(&session->plan);
     world.busy = world.sends = vf != NULL;
     world.paused = false;
