@@ -35,12 +35,12 @@ class Lab:
     # -- the host -----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def boot(cls, kernel, name, what, patience=0, detach=False):
+    def boot(cls, kernel, name, what, patience=0, detach=False, pfs=1):
         """Boot a fresh host; the caller owns it and must call close(), unless it is left up on purpose."""
         root = image.ensure()
         lock = Lock().acquire(what, patience)
         for attempt in range(BOOT_ATTEMPTS):
-            machine = Machine(f"nvl{os.getpid()}{'b' if detach else ''}", OUT / name, kernel)
+            machine = Machine(f"nvl{os.getpid()}{'b' if detach else ''}", OUT / name, kernel, pfs)
             try:
                 machine.start(root, lock)
                 machine.wait_up()

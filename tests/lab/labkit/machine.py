@@ -22,9 +22,11 @@ DOM0_OPTIONS = "root=/dev/vda rw console=hvc0 loglevel=4 net.ifnames=0"
 # What software emulation is better off without. xsave: QEMU's XRSTOR ignores CR0.TS, which mixes up vector registers under Xen's
 # lazy switching. The others announce fast string instructions, with which kernels then clear and copy pages a byte at a time.
 TCG_WITHOUT = "-xsave,-erms,-fsrm,-fzrm,-fsrs,-fsrc"
-PF_MAC = "52:54:00:11:22:33"
+PF_MACS = ("52:54:00:11:22:33", "52:54:00:11:22:34")
 # Ours and the kernel's vifs have subnets of their own, so that a guest with both cannot mix them up.
 OUTSIDE_ADDRESSES = ("10.77.0.1/24", "10.78.0.1/24")
+# The cable of the second PF, where a scenario asks for one, is another network.
+SECOND_ADDRESSES = ("10.76.0.1/24",)
 BOOT_DEADLINE = 60
 # A machine that uses no processor time for so many seconds while it boots will not go on.
 STALL = 8
@@ -89,10 +91,11 @@ def as_root(entry):
 class Machine:
     """A running lab; everything it owns can be named in a small dict, so that another process can take it up."""
 
-    def __init__(self, name, out, kernel):
+    def __init__(self, name, out, kernel, pfs=1):
         self.name = name
         self.out = str(out)
         self.kernel = kernel
+        self.pfs = pfs
         self.netns = name
         self.runtime = str(RUNTIME / name)
         self.pid = None
@@ -165,13 +168,13 @@ class Machine:
 
     def save(self):
         with open(f"{self.runtime}/machine.json", "w", encoding="utf-8") as out:
-            json.dump({"name": self.name, "out": self.out, "kernel": self.kernel, "pid": self.pid}, out)
+            json.dump({"name": self.name, "out": self.out, "kernel": self.kernel, "pfs": self.pfs, "pid": self.pid}, out)
 
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as source:
             known = json.load(source)
-        machine = cls(known["name"], known["out"], known["kernel"])
+        machine = cls(known["name"], known["out"], known["kernel"], known["pfs"])
         machine.pid = known["pid"]
         return machine
 
@@ -185,10 +188,11 @@ class Machine:
         run(["ip", "netns", "add", self.netns])
         inside = ["ip", "-n", self.netns]
         run([*inside, "link", "set", "lo", "up"])
-        run([*inside, "tuntap", "add", "tap0", "mode", "tap"])
-        for address in OUTSIDE_ADDRESSES:
-            run([*inside, "addr", "add", address, "dev", "tap0"])
-        run([*inside, "link", "set", "tap0", "up"])
+        for number, addresses in enumerate((OUTSIDE_ADDRESSES, SECOND_ADDRESSES)[:self.pfs]):
+            run([*inside, "tuntap", "add", f"tap{number}", "mode", "tap"])
+            for address in addresses:
+                run([*inside, "addr", "add", address, "dev", f"tap{number}"])
+            run([*inside, "link", "set", f"tap{number}", "up"])
 
     def _end_outside(self):
         if not os.path.exists(f"/run/netns/{self.netns}"):
@@ -212,6 +216,14 @@ class Machine:
     def read_log(self, name):
         return read_bytes(f"{self.out}/{name}").decode(errors="replace")
 
+    def _physical_functions(self):
+        options = []
+        for number in range(self.pfs):
+            options += ["-netdev", f"tap,id=n{number},ifname=tap{number},script=no,downscript=no",
+                        "-device", f"pcie-root-port,id=rp{number},chassis={number + 1},slot={number + 1}",
+                        "-device", f"igb,bus=rp{number},netdev=n{number},mac={PF_MACS[number]}"]
+        return options
+
     def _command(self, root):
         accel = os.environ.get("NETVF_LAB_ACCEL", "tcg,thread=multi")
         cpu = f"max,phys-bits=36,{TCG_WITHOUT}" if accel.startswith("tcg") else "host,phys-bits=36"
@@ -222,9 +234,7 @@ class Machine:
                 "-drive", f"file={root}/disk.img,if=virtio,format=raw,snapshot=on",
                 "-drive", f"file={self.runtime}/overlay.tar,if=virtio,format=raw,readonly=on",
                 "-device", "intel-iommu,intremap=off,aw-bits=48",
-                "-netdev", "tap,id=n0,ifname=tap0,script=no,downscript=no",
-                "-device", "pcie-root-port,id=rp0,chassis=1,slot=1",
-                "-device", f"igb,bus=rp0,netdev=n0,mac={PF_MAC}",
+                *self._physical_functions(),
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self._socket('agent')},server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=netvf.agent",

@@ -26,6 +26,12 @@ class Scenario:
     long: bool
     group: str
     timeout: int
+    pfs: int
+
+    @property
+    def host(self):
+        """What it needs of a host; those that need the same share one."""
+        return self.kernel, self.pfs
 
 
 def load(path):
@@ -33,7 +39,8 @@ def load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return Scenario(path.stem, (inspect.getdoc(module) or "").splitlines()[0], module.run, getattr(module, "KERNEL", "6.12"),
-                    getattr(module, "LONG", False), getattr(module, "GROUP", ""), getattr(module, "TIMEOUT", 420))
+                    getattr(module, "LONG", False), getattr(module, "GROUP", ""), getattr(module, "TIMEOUT", 420),
+                    getattr(module, "PFS", 1))
 
 
 def load_all():
@@ -53,7 +60,7 @@ def select(names, with_long):
         else:
             raise Fail(f"there is no scenario {name}; 'tests/lab/lab list' names them")
     # Those with the same needs come together, so that they share a boot; the self-test of a kernel's lab comes first.
-    return sorted(chosen.values(), key=lambda s: (s.kernel != "6.12", s.name != "lab_selftest", s.name))
+    return sorted(chosen.values(), key=lambda s: (s.kernel != "6.12", s.pfs, s.name != "lab_selftest", s.name))
 
 
 class Deadline:
@@ -78,25 +85,26 @@ class Runner:
         self.guest_kernel = guest_kernel
         self.host = host            # a lab of somebody else's, never ended here
         self.lab = host
-        self.kernel = host.machine.kernel if host else None
+        self.kind = (host.machine.kernel, host.machine.pfs) if host else None
         self.boots = 0
         self.busy = None           # why no host can be had at all, once that is known
         self.name = time.strftime("run-%Y%m%d-%H%M%S")
 
     def lab_for(self, scenario):
         if self.host:
-            if self.kernel != scenario.kernel:
-                raise Skip(f"the booted host has dom0 kernel {self.kernel}, this wants {scenario.kernel}")
+            if self.kind != scenario.host:
+                raise Skip(f"the booted host has dom0 kernel {self.kind[0]} and {self.kind[1]} PF, this wants {scenario.kernel} and {scenario.pfs}")
             return self.host
-        if self.lab and self.kernel == scenario.kernel:
+        if self.lab and self.kind == scenario.host:
             return self.lab
         self.end_lab()
         if self.busy:
             raise self.busy
         self.boots += 1
         started = time.monotonic()
-        self.lab = Lab.boot(scenario.kernel, f"{self.name}/boot-{self.boots}-{scenario.kernel}", f"lab run {scenario.name}", PATIENCE)
-        self.kernel = scenario.kernel
+        self.lab = Lab.boot(scenario.kernel, f"{self.name}/boot-{self.boots}-{scenario.kernel}", f"lab run {scenario.name}", PATIENCE,
+                            pfs=scenario.pfs)
+        self.kind = scenario.host
         say(f"     (host booted, dom0 {scenario.kernel}, {time.monotonic() - started:.0f} s)")
         return self.lab
 

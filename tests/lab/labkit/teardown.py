@@ -76,8 +76,8 @@ def leftover_grants(lab):
 
 
 def virtual_functions(lab):
-    """PCI addresses of the PF's VFs."""
-    return lab.dom0("cd /sys/bus/pci/devices/0000:01:00.0 && for f in virtfn*; do basename $(readlink $f); done").out.split()
+    """PCI addresses of the VFs of all PFs."""
+    return lab.dom0("for f in /sys/bus/pci/devices/*/virtfn*; do basename $(readlink $f); done").out.split()
 
 
 def bound_backends(lab):
