@@ -2,7 +2,6 @@
 from labkit import checksums, ours
 from labkit.outside import parse_iperf
 
-# Not seen to pass yet: a default one once it has been.
 LONG = True
 
 # netvfd copies this much of each frame: up to there a frame is sent from the copy, beyond it from the guest's page.

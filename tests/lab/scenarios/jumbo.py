@@ -2,8 +2,6 @@
 from labkit import ours
 from labkit.base import wait_for
 
-# Not seen to pass as it stands.
-LONG = True
 
 MTU = 9000
 # Echo data of a frame of just that size: less the IPv4 and ICMP headers.

@@ -1,8 +1,6 @@
 """One small packet at a time, there and back, thousands of times: each one has to wake netvfd, and no wake-up is lost."""
 from labkit import ours
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
 
 ROUNDS = 5000
 # A lost wake-up would cost netvfd's watchdog 250 ms: with one in five lost this would not end in time.

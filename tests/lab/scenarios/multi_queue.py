@@ -1,9 +1,6 @@
 """Two queues on one vif: a guest with two vcpus sets up both, each with its own worker, and sends through both."""
 from labkit import queues
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 
 def run(lab):
     return queues.check_traffic(lab, queues.guest_with_two(lab))

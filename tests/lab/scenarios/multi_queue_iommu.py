@@ -1,9 +1,6 @@
 """Two queues on one vif with the VF in the guest's own IOMMU context: both have their rings there, and no page is pinned."""
 from labkit import ours, queues
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 
 def run(lab):
     guest = queues.guest_with_two(lab, extra=ours.PASSTHROUGH)

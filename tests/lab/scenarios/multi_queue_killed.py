@@ -2,8 +2,6 @@
 from labkit import daemon, ours, queues
 from labkit.base import wait_for
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
 
 TRANSFER_SECONDS = 60
 

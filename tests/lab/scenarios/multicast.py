@@ -5,8 +5,6 @@ from labkit import ours
 from labkit.base import wait_for
 from labkit.lab import parse_ping
 
-# Not seen to pass as it stands.
-LONG = True
 
 LINK_LOCAL = re.compile(r"inet6 (fe80:[0-9a-f:]+)/64([^\n]*)")
 

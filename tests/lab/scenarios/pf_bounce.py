@@ -1,8 +1,6 @@
 """The PF goes down and comes up under a guest that pings: its vif waits, goes on by itself, and the guest has only lost packets."""
 from labkit import device, ours
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
 
 TIMES = 2
 

@@ -1,8 +1,6 @@
 """rate= holds what the guest sends, follows the key while it is connected, and leaves what the guest receives alone."""
 from labkit import ours
 
-# Not seen to pass as it stands.
-LONG = True
 
 # Mbit/s; well below what the emulated host can do.
 LIMIT, LOWER = 6, 2

@@ -1,8 +1,6 @@
 """A guest that sends from another station's address: the cable sees none of it, netvfd counts it, and its own traffic goes on."""
 from labkit import ours
 
-# Not seen to pass as it stands.
-LONG = True
 
 FOREIGN = "02:00:00:99:99:99"
 COUNT = 200

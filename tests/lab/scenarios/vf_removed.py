@@ -7,9 +7,6 @@ import time
 from labkit import device, ours
 from labkit.teardown import virtual_functions
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 
 def run(lab):
     lab.stop_netvfd()
