@@ -61,6 +61,7 @@ static inline void ring_copy(const struct ring *ring, uint32_t index, uint32_t *
 {
     const volatile uint32_t *slot = ring_slot(ring, index);
 
+#pragma GCC unroll 4
     for (unsigned i = 0; i < count; i++)
         words[i] = shm_read32(&slot[i]);
 }

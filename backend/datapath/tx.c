@@ -22,14 +22,23 @@ void tx_attach(struct tx *tx, void *page)
 
 static void set_header_buffer(struct tx *tx, struct tx_work *work, uint32_t frame)
 {
-    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM, offset = at % GUEST_PAGE;
-    const struct dma_page *page = &tx->header_pages[at / GUEST_PAGE];
-    const struct dma_page *private = &tx->private_pages[at / GUEST_PAGE];
+    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM;
+    const struct dma_page *page = &tx->private_pages[at / GUEST_PAGE];
 
-    work->header = (uint8_t *)page->va + offset;
-    work->header_dma = page->dma + offset;
-    work->private = (uint8_t *)private->va + offset;
-    work->private_dma = private->dma + offset;
+    work->header = (uint16_t)at;
+    work->private = (uint8_t *)page->va + at % GUEST_PAGE;
+    work->private_dma = page->dma + at % GUEST_PAGE;
+}
+
+/* Where the VF finds the header copy. */
+static struct vf_segment header_segment(struct tx *tx, const struct tx_work *work)
+{
+    const struct dma_page *page = &tx->header_pages[work->header / GUEST_PAGE];
+    unsigned offset = work->header % GUEST_PAGE;
+
+    if (tx->header_pages != tx->private_pages)
+        memcpy((uint8_t *)page->va + offset, work->private, work->sent_from_copy);
+    return (struct vf_segment){page->dma + offset, work->sent_from_copy};
 }
 
 /* Step 1. Frames into tx->work, their parts into tx->pieces. Returns how many. */
@@ -72,24 +81,45 @@ static int take_slots(struct tx *tx)
  * headers in its first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). */
 static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
 {
-    work->first_copy = (uint16_t)at;
-    for (unsigned p = 0; p < work->pieces && work->copied < HEADER_COPY; p++) {
-        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
-        uint16_t length = piece->length;
+    const struct tx_piece *piece = &tx->pieces[work->first_piece];
+    const struct tx_piece *end = piece + work->pieces;
+    unsigned first = at, copied = 0;
 
-        if (length > HEADER_COPY - work->copied)
-            length = (uint16_t)(HEADER_COPY - work->copied);
+    for (; piece != end && copied < HEADER_COPY; piece++) {
+        unsigned room = HEADER_COPY - copied;
+        unsigned length = piece->length < room ? piece->length : room;
+
         tx->copies[at++] = (struct grant_copy){
-            .to = work->private_dma + work->copied,
-            .to_va = work->private + work->copied,
+            .to = work->private_dma + copied,
+            .to_va = work->private + copied,
             .gref = piece->gref,
             .offset = piece->offset,
-            .length = length,
+            .length = (uint16_t)length,
         };
-        work->copied = (uint16_t)(work->copied + length);
+        copied += length;
     }
-    work->copies = (uint16_t)(at - work->first_copy);
+    work->copied = (uint16_t)copied;
+    work->first_copy = (uint16_t)first;
+    work->copies = (uint16_t)(at - first);
     return at;
+}
+
+static bool any_failed(const struct grant_copy *copies, unsigned count)
+{
+    int16_t status = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        status |= copies[i].status;
+    return status;
+}
+
+static void drop_failed(struct tx *tx, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct tx_work *work = &tx->work[i];
+
+        work->drop |= any_failed(&tx->copies[work->first_copy], work->copies);
+    }
 }
 
 static int copy_headers(struct tx *tx, unsigned count)
@@ -103,14 +133,10 @@ static int copy_headers(struct tx *tx, unsigned count)
         return 0;
     if (tx->translate->ops->fetch(tx->translate, tx->copies, copies) < 0)
         return -1;
-    for (unsigned i = 0; i < count; i++) {
-        struct tx_work *work = &tx->work[i];
-
-        for (unsigned c = 0; c < work->copies; c++)
-            if (tx->copies[work->first_copy + c].status)
-                work->drop = true; /* XSA-367: each status counts, not only the call's */
-        counter_add(&tx->counters.header_copies, work->copies);
-    }
+    counter_add(&tx->counters.header_copies, copies);
+    /* XSA-367: each status counts, not only the call's. */
+    if (any_failed(tx->copies, copies))
+        drop_failed(tx, count);
     return 0;
 }
 
@@ -191,6 +217,8 @@ static bool refuse(struct tx *tx, struct tx_work *work)
 
 static void look_at_headers(struct tx *tx, unsigned count)
 {
+    unsigned payloads = 0;
+
     for (unsigned i = 0; i < count; i++) {
         struct tx_work *work = &tx->work[i];
 
@@ -205,12 +233,14 @@ static void look_at_headers(struct tx *tx, unsigned count)
         }
         /* All of it is in the copy by now: pinning its pages would cost more and change nothing. */
         work->sent_from_copy = (uint16_t)work->total;
-        if (work->total > work->headers.length)
-            counter_add(&tx->counters.payload_copies, 1);
+        work->pieces = 0;
+        payloads += work->total > work->headers.length;
     }
+    if (payloads)
+        counter_add(&tx->counters.payload_copies, payloads);
 }
 
-/* Cuts what is sent from the copy off the frame's parts. */
+/* Cuts what is sent from the copy off the frame's parts, if there are any left. */
 static void skip_copied(struct tx *tx, struct tx_work *work)
 {
     unsigned skip = work->sent_from_copy;
@@ -237,7 +267,7 @@ static int pin_payload(struct tx *tx, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct tx_work *work = &tx->work[i];
 
-        if (work->drop)
+        if (work->drop || !work->pieces)
             continue;
         skip_copied(tx, work);
         for (unsigned p = 0; p < work->pieces; p++) {
@@ -256,6 +286,7 @@ static int pin_payload(struct tx *tx, unsigned count)
 
         slot->pin = tx->pins[i];
         slot->pinned = !tx->pins[i].status;
+        tx->pinned += slot->pinned;
     }
     return 0;
 }
@@ -303,13 +334,10 @@ static void post(struct tx *tx, struct tx_work *work)
     unsigned count = 0;
 
     note_group(tx, work);
-    if (work->frame->bounced) {
+    if (work->frame->bounced)
         count = tx_bounce_segments(tx, work, segments);
-    } else {
-        if (work->header != work->private)
-            memcpy(work->header, work->private, work->sent_from_copy);
-        segments[count++] = (struct vf_segment){work->header_dma, work->sent_from_copy};
-    }
+    else
+        segments[count++] = header_segment(tx, work);
     for (unsigned p = 0; p < work->pieces; p++) {
         const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
         const struct tx_slot *slot = &tx->slots[piece->slot % RING_SLOTS];
@@ -319,15 +347,20 @@ static void post(struct tx *tx, struct tx_work *work)
     }
     tx->queue->ops->tx_post(tx->queue, segments, count, work->blank || work->mss ? &offload : NULL);
     work->frame->posted = work->frame->ok = true;
-    counter_add(&tx->counters.packets, 1);
-    counter_add(&tx->counters.segments, segments_of(work));
-    counter_add(&tx->counters.bytes, work->total);
+}
+
+/* Once a batch, not once a frame. */
+static void count_posted(struct tx_counters *counters, const struct tx_counters *posted)
+{
+    counter_add(&counters->packets, posted->packets);
+    counter_add(&counters->segments, posted->segments);
+    counter_add(&counters->bytes, posted->bytes);
 }
 
 int tx_take(struct tx *tx)
 {
     int count = take_slots(tx);
-    bool posted = false;
+    struct tx_counters posted = {0};
 
     if (count <= 0)
         return count;
@@ -348,10 +381,14 @@ int tx_take(struct tx *tx)
             continue;
         }
         post(tx, work);
-        posted = true;
+        posted.packets++;
+        posted.segments += segments_of(work);
+        posted.bytes += work->total;
     }
-    if (posted)
+    if (posted.packets) {
         tx->queue->ops->tx_doorbell(tx->queue);
+        count_posted(&tx->counters, &posted);
+    }
     return count;
 }
 
@@ -378,23 +415,29 @@ static int release(struct tx *tx, unsigned count)
 {
     unsigned pins = 0;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && pins < tx->pinned; i++) {
         struct tx_slot *slot = &tx->slots[(tx->ring.rsp_prod + i) % RING_SLOTS];
 
         if (slot->pinned)
             tx->pins[pins++] = slot->pin;
         slot->pinned = false;
     }
+    tx->pinned -= pins;
     return pins ? tx->translate->ops->release(tx->translate, tx->pins, pins) : 0;
 }
 
-/* Field by field, and nothing but the response's own bytes (XSA-216). */
-static void respond(struct tx *tx, const struct tx_slot *slot, bool ok)
+/* Answers the oldest `count` slots. Field by field, and nothing but the responses' own bytes (XSA-216). */
+static void respond(struct tx *tx, unsigned count, bool ok)
 {
-    int16_t status = slot->extra ? NETIF_RSP_NULL : ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+    uint32_t index = tx->ring.rsp_prod, end = index + count;
 
-    shm_write32(ring_slot(&tx->ring, tx->ring.rsp_prod++),
-                slot->id | (uint32_t)(uint16_t)status << 16);
+    for (; index != end; index++) {
+        const struct tx_slot *slot = &tx->slots[index % RING_SLOTS];
+        int16_t status = slot->extra ? NETIF_RSP_NULL : ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+
+        shm_write32(ring_slot(&tx->ring, index), slot->id | (uint32_t)(uint16_t)status << 16);
+    }
+    tx->ring.rsp_prod = end;
 }
 
 int tx_complete(struct tx *tx, unsigned least, bool *notify)
@@ -414,8 +457,7 @@ int tx_complete(struct tx *tx, unsigned least, bool *notify)
         tx->done -= frame->posted;
         if (frame->bounced)
             tx_bounce_give_back(tx);
-        for (unsigned i = 0; i < frame->slots; i++)
-            respond(tx, &tx->slots[tx->ring.rsp_prod % RING_SLOTS], frame->ok);
+        respond(tx, frame->slots, frame->ok);
     }
     *notify |= ring_push(&tx->ring);
     return (int)slots;
@@ -439,8 +481,7 @@ int tx_give_up(struct tx *tx, bool *notify)
         lost += tx->frames[tx->frame_head % RING_SLOTS].posted;
     counter_add(&tx->counters.dropped, lost);
     tx->done = 0;
-    while (tx->ring.rsp_prod != tx->ring.req_cons)
-        respond(tx, &tx->slots[tx->ring.rsp_prod % RING_SLOTS], false);
+    respond(tx, tx->ring.req_cons - tx->ring.rsp_prod, false);
     *notify |= ring_push(&tx->ring);
     return 0;
 }

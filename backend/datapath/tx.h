@@ -38,7 +38,7 @@ struct tx_counters {
 
 /* One request that is not answered yet, at its index in the ring. */
 struct tx_slot {
-    struct grant_pin pin;
+    struct grant_pin pin; /* if pinned */
     uint16_t id;
     bool extra; /* no data: its response is NETIF_RSP_NULL */
     bool pinned;
@@ -62,12 +62,13 @@ struct tx_piece {
 /* A frame of the batch in hand. */
 struct tx_work {
     struct tx_frame *frame;
-    uint64_t header_dma, private_dma;
-    uint8_t *header, *private;    /* the copy that the VF reads; the one that is looked at */
+    uint64_t private_dma;
+    uint8_t *private;             /* the header copy that is looked at */
     uint16_t first_piece, pieces; /* in tx->pieces */
     uint16_t first_copy, copies;  /* in tx->copies */
     uint32_t total;
     uint16_t mss;
+    uint16_t header; /* place of the header copy, in bytes from the first header page */
     uint16_t bounce; /* with frame->bounced: first page of its buffer, among TX_PAGES */
     bool gso_ipv6;   /* with mss: said to be TCP over IPv6, else over IPv4 */
     bool blank;      /* checksum left to us */
@@ -98,6 +99,7 @@ struct tx {
     const char *fault;    /* how the guest broke the protocol: nothing more is taken from it */
 
     struct tx_slot slots[RING_SLOTS];
+    unsigned pinned; /* slots that are */
     struct tx_frame frames[RING_SLOTS];
     uint32_t frame_head, frame_tail;
     uint32_t done; /* frames that the VF has finished and that are not answered yet */

@@ -16,6 +16,16 @@ static int fault(struct tx *tx, const char *how)
     return -1;
 }
 
+/* A slot as it is taken; its page is pinned later, if at all. */
+static void set_slot(struct tx *tx, uint32_t index, uint16_t id, bool extra)
+{
+    struct tx_slot *slot = &tx->slots[index % RING_SLOTS];
+
+    slot->id = id;
+    slot->extra = extra;
+    slot->pinned = false;
+}
+
 static void copy_slot(struct tx *tx, uint32_t index, union raw_slot *raw)
 {
     ring_copy(&tx->ring, index, raw->words, sizeof raw->words / sizeof raw->words[0]);
@@ -48,8 +58,10 @@ static bool gso_offered(const struct tx *tx, unsigned type)
            (type == XEN_NETIF_GSO_TYPE_TCPV6 && can->tso_ipv6);
 }
 
-/* Extras follow the first slot. Returns how many there are. */
-static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
+/* Extras follow the first slot. Returns how many there are. Not inline: most frames have none, and should not pay for
+ * its registers. */
+static __attribute__((noinline)) int read_extras(struct tx *tx, unsigned waiting,
+                                                 struct tx_work *work)
 {
     union raw_slot raw;
     unsigned count = 0;
@@ -58,7 +70,7 @@ static int read_extras(struct tx *tx, unsigned waiting, struct tx_work *work)
         if (1 + count >= waiting)
             return fault(tx, "a tx frame promises an extra slot that is not there");
         copy_slot(tx, tx->ring.req_cons + 1 + count, &raw);
-        tx->slots[(tx->ring.req_cons + 1 + count) % RING_SLOTS] = (struct tx_slot){.extra = true};
+        set_slot(tx, tx->ring.req_cons + 1 + count, 0, true);
         count++;
         if (raw.extra.type == XEN_NETIF_EXTRA_TYPE_NONE ||
             raw.extra.type >= XEN_NETIF_EXTRA_TYPE_MAX)
@@ -93,9 +105,9 @@ static void add_piece(struct tx *tx, struct tx_work *work, uint32_t slot,
 }
 
 /* The slots after the first and its extras. `left` is what remains of the frame's size, at the end the first part's.
- * Returns how many there are. */
-static int read_rest(struct tx *tx, unsigned waiting, unsigned taken, struct tx_work *work,
-                     uint16_t *left)
+ * Returns how many there are. Not inline, either. */
+static __attribute__((noinline)) int read_rest(struct tx *tx, unsigned waiting, unsigned taken,
+                                               struct tx_work *work, uint16_t *left)
 {
     union raw_slot raw;
     unsigned count = 0;
@@ -108,9 +120,9 @@ static int read_rest(struct tx *tx, unsigned waiting, unsigned taken, struct tx_
         if (2 + count >= TX_SLOTS_FATAL)
             return fault(tx, "a tx frame has far more slots than any frontend may send");
         copy_slot(tx, index, &raw);
-        tx->slots[index % RING_SLOTS] = (struct tx_slot){.id = raw.request.id};
+        set_slot(tx, index, raw.request.id, false);
         count++;
-        if (raw.request.offset > GUEST_PAGE || raw.request.size > GUEST_PAGE - raw.request.offset)
+        if ((uint32_t)raw.request.offset + raw.request.size > GUEST_PAGE)
             return fault(tx, "a part of a tx frame crosses the end of its page");
         /* Honest but buggy guests overflow a frame's 16-bit size: the frame is lost, the vif is not. */
         if (count >= TX_SLOTS_MAX || raw.request.size > *left)
@@ -131,7 +143,7 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
     int more;
 
     copy_slot(tx, first_index, &first);
-    tx->slots[first_index % RING_SLOTS] = (struct tx_slot){.id = first.request.id};
+    set_slot(tx, first_index, first.request.id, false);
     work->total = left = first.request.size;
     work->blank = first.request.flags & NETTXF_csum_blank;
     if (first.request.flags & NETTXF_extra_info) {
@@ -152,10 +164,8 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
             return -1;
         slots += (unsigned)more;
     }
-    if (first.request.offset > GUEST_PAGE || left > GUEST_PAGE - first.request.offset) {
-        if (!work->drop)
-            return fault(tx, "the first part of a tx frame crosses the end of its page");
-    }
+    if ((uint32_t)first.request.offset + left > GUEST_PAGE && !work->drop)
+        return fault(tx, "the first part of a tx frame crosses the end of its page");
     if (left < ETH_HEADER)
         work->drop = true;
     tx->pieces[work->first_piece] = (struct tx_piece){

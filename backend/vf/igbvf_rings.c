@@ -18,35 +18,37 @@ static unsigned tx_room(struct vf_queue *queue)
     return (tx->clean - tx->tail - 1u) & RING_MASK;
 }
 
-static void tx_put(struct igbvf_tx *tx, const struct igbvf_desc *desc)
+static void tx_put(struct igbvf_tx *tx, struct igbvf_desc desc)
 {
-    tx->ring[tx->tail] = *desc;
+    tx->ring[tx->tail] = desc;
     tx->tail = (tx->tail + 1) & RING_MASK;
+}
+
+/* The queue keeps its context: the frames of one stream need it once. */
+static void tx_context(struct igbvf_tx *tx, const struct vf_offload *offload)
+{
+    struct igbvf_desc desc = desc_context(offload);
+
+    if (tx->context_valid && memcmp(&desc, &tx->context, sizeof desc) == 0)
+        return;
+    tx_put(tx, desc);
+    tx->context = desc;
+    tx->context_valid = true;
 }
 
 static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
                     const struct vf_offload *offload)
 {
     struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
-    struct igbvf_desc desc;
     uint32_t total = 0;
 
     assert(count && tx_room(queue) > count);
-    if (offload) {
-        desc = desc_context(offload);
-        /* The queue keeps its context: the frames of one stream need it once. */
-        if (!tx->context_valid || memcmp(&desc, &tx->context, sizeof desc) != 0) {
-            tx_put(tx, &desc);
-            tx->context = desc;
-            tx->context_valid = true;
-        }
-    }
+    if (offload)
+        tx_context(tx, offload);
     for (unsigned i = 0; i < count; i++)
         total += segments[i].length;
-    for (unsigned i = 0; i < count; i++) {
-        desc = desc_data(&segments[i], i == count - 1, total, offload);
-        tx_put(tx, &desc);
-    }
+    for (unsigned i = 0; i < count; i++)
+        tx_put(tx, desc_data(&segments[i], i == count - 1, total, offload));
     tx->frame_end[tx->frame_tail++ & RING_MASK] = (uint8_t)((tx->tail - 1u) & RING_MASK);
 }
 

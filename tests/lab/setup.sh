@@ -11,7 +11,7 @@ FROM_BACKPORTS=(qemu-system-x86 ipxe-qemu seabios)
 FROM_BOOKWORM=(
     build-essential autoconf automake pkg-config autoconf-archive libtool
     libxen-dev libmnl-dev libjansson-dev check
-    clang clang-tools clang-format libclang-rt-14-dev cppcheck shellcheck gawk
+    clang clang-tools clang-format libclang-rt-14-dev cppcheck shellcheck gawk valgrind
     mmdebstrap kmod e2fsprogs zstd xz-utils cpio iproute2 iperf3 tcpdump iputils-ping procps socat python3
 )
 

@@ -22,8 +22,10 @@ static struct translate translate;
 static struct sim sim;
 static unsigned mapped, map_calls;
 
-/* A guest whose frame n is full of the byte n, and that has no frames from BAD on. */
-#define BAD 0x80000u
+/* A guest whose frame n is full of the byte n, counting up over its first RISING bytes, and that has no frames from
+ * BAD on. */
+#define RISING 64u
+#define BAD    0x80000u
 
 static void *map(struct context *c, const uint64_t *frames, int *errors, unsigned count)
 {
@@ -33,6 +35,8 @@ static void *map(struct context *c, const uint64_t *frames, int *errors, unsigne
     ck_assert_ptr_nonnull(va);
     for (unsigned i = 0; i < count; i++) {
         memset(va + (size_t)i * 4096, (int)(frames[i] & 0xff), 4096);
+        for (unsigned at = 0; at < RISING; at++)
+            va[(size_t)i * 4096 + at] = (uint8_t)(frames[i] + at);
         errors[i] = frames[i] >= BAD ? -EINVAL : 0;
     }
     mapped += count;
@@ -149,6 +153,24 @@ START_TEST(bytes_come_without_a_hypercall_once_mapped)
 }
 END_TEST
 
+/* Whole words and what is left over, wherever they begin; and nothing behind them. */
+START_TEST(any_length_from_any_offset)
+{
+    entry(8, GTF_permit_access, BACKEND, 0x10);
+    for (uint16_t offset = 0; offset < 9; offset++) {
+        for (uint16_t length = 1; length < 27; length++) {
+            uint8_t bytes[28];
+
+            memset(bytes, 0xee, sizeof bytes);
+            ck_assert_int_eq(fetch(8, bytes, offset, length), 0);
+            for (unsigned i = 0; i < length; i++)
+                ck_assert_uint_eq(bytes[i], 0x10 + offset + i);
+            ck_assert_uint_eq(bytes[length], 0xee);
+        }
+    }
+}
+END_TEST
+
 START_TEST(what_cannot_be_mapped_is_not_touched)
 {
     uint8_t byte = 7;
@@ -229,6 +251,7 @@ int main(void)
     tcase_add_test(tests, what_is_not_granted_to_us_is_refused);
     tcase_add_test(tests, interrupt_addresses_are_no_memory);
     tcase_add_test(tests, bytes_come_without_a_hypercall_once_mapped);
+    tcase_add_test(tests, any_length_from_any_offset);
     tcase_add_test(tests, what_cannot_be_mapped_is_not_touched);
     tcase_add_test(tests, mapped_pages_are_bounded);
     tcase_add_test(tests, headers_are_checked_in_private_and_then_copied);
