@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what building and testing netvf needs on a fresh Debian 12 machine.
-# Idempotent, and quick when there is nothing to do: dpkg is asked first.
+# Idempotent, and quick when there is nothing to do: dpkg is asked first. --plots: what draws the bench's figures as well.
 # shellcheck disable=SC2016  # $(...) in apt's formats is for apt
 set -euo pipefail
 
@@ -14,6 +14,7 @@ FROM_BOOKWORM=(
     clang clang-tools clang-format libclang-rt-14-dev cppcheck shellcheck gawk valgrind
     mmdebstrap kmod e2fsprogs zstd xz-utils cpio iproute2 iperf3 tcpdump iputils-ping procps socat python3
 )
+if [ "${1:-}" = --plots ]; then FROM_BOOKWORM+=(gnuplot-nox); fi
 
 say() { printf 'setup: %s\n' "$*"; }
 

@@ -21,7 +21,8 @@ def write_json(results, path):
         out.write("\n")
 
 
-TABLE_MARKS = ("<!-- table: begin -->\n", "<!-- table: end -->\n")
+def marks(name):
+    return f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
 
 
 def cell(result):
@@ -47,18 +48,23 @@ def table(files):
     return "\n".join(lines) + "\n"
 
 
+def put_between(document, name, made):
+    """What is made goes between the document's two marks of that name."""
+    with open(document, encoding="utf-8") as source:
+        text = source.read()
+    start, end = (text.find(mark) for mark in marks(name))
+    if start < 0 or end < start:
+        raise Fail(f"{document} has no two lines {' and '.join(mark.strip() for mark in marks(name))} for the {name} to stand between")
+    with open(document, "w", encoding="utf-8") as out:
+        out.write(text[:start + len(marks(name)[0])] + made + text[end:])
+
+
 def write_table(files, document):
     made = table(files)
     if not document:
         say(made.rstrip())
         return
-    with open(document, encoding="utf-8") as source:
-        text = source.read()
-    start, end = (text.find(mark) for mark in TABLE_MARKS)
-    if start < 0 or end < start:
-        raise Fail(f"{document} has no two lines {' and '.join(mark.strip() for mark in TABLE_MARKS)} for the table to stand between")
-    with open(document, "w", encoding="utf-8") as out:
-        out.write(text[:start + len(TABLE_MARKS[0])] + made + text[end:])
+    put_between(document, "table", made)
 
 
 def summary(results):

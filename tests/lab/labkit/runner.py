@@ -52,7 +52,7 @@ def select(names, with_long):
     chosen = {}
     for name in names:
         if name == "all":
-            chosen |= {s.name: s for s in known.values() if s.group != "bench" and (with_long or not s.long)}
+            chosen |= {s.name: s for s in known.values() if with_long or not s.long}
         elif name in known:
             chosen[name] = known[name]
         elif any(s.group == name for s in known.values()):
@@ -66,8 +66,9 @@ def select(names, with_long):
 class Deadline:
     """A scenario's own deadline, over all those of its steps."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, what="the scenario"):
         self.seconds = seconds
+        self.what = what
 
     def __enter__(self):
         signal.signal(signal.SIGALRM, self.expire)
@@ -77,7 +78,7 @@ class Deadline:
         signal.alarm(0)
 
     def expire(self, *_):
-        raise Fail(f"the scenario did not end within {self.seconds} s")
+        raise Fail(f"{self.what} did not end within {self.seconds} s")
 
 
 class Runner:
