@@ -5,7 +5,7 @@ tests_bench_datapath_SOURCES = tests/bench/datapath.c tests/bench/world.c tests/
 tests_bench_datapath_CFLAGS = $(AM_CFLAGS) -I$(top_srcdir)/tests
 tests_bench_datapath_LDADD = backend/libnetvf.a
 CLEANFILES += tests/bench/datapath
-EXTRA_DIST += tests/bench/bench tests/bench/instructions.json
+EXTRA_DIST += tests/bench/bench tests/bench/instructions.json tests/bench/plot.gp tests/bench/udp_send.py
 
 # In a build of their own, whatever this one is configured as.
 bench:

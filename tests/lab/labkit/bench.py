@@ -10,7 +10,7 @@ import time
 
 from . import benchreport, daemon, igbvf, mainjob, ours, teardown
 from .base import Fail, say, wait_for
-from .gauges import COST_KEYS, KEYS, Baseline, Station, gauges, look
+from .gauges import COST_KEYS, KEYS, Baseline, Station, gauges
 from .lab import Lab
 from .outside import mbps
 from .runner import PATIENCE, Deadline, reason_of
@@ -48,14 +48,23 @@ class Bench:
         for key in keys:
             self.reasons[name][key] = reason
 
+    def fail(self, name, fault, lab):
+        """A contender's round has ended; so has the stage, if dom0 has ended with it."""
+        self.refuse(name, str(fault))
+        say(f"FAIL {name:8} {fault}")
+        if not answers(lab):
+            raise fault
+
     def note(self, text):
         self.notes.append(text)
         say(f"     ({text})")
 
-    def measure(self, name, station, baseline):
+    def measure(self, name, station):
         """One round of one contender."""
-        station.serve()
-        station.wait_reachable()
+        with Deadline(SET_UP_DEADLINE, f"preparing {name}"):
+            station.serve()
+            station.wait_reachable()
+            baseline = Baseline(station)
         for keys, gauge in gauges():
             started = time.monotonic()
             try:
@@ -131,18 +140,13 @@ def guest_stage(bench, lab, names):
         guest = start_guest(bench, lab, names)
     for number in range(1, bench.rounds + 1):
         say(f"round {number} of {bench.rounds}, guest")
-        with Deadline(SET_UP_DEADLINE, "the base line"):
-            baseline = Baseline(Station(lab, "eth1", "10.78.0.2", guest))
         for name in names:
             try:
-                with Deadline(SET_UP_DEADLINE, f"preparing {name}"):
+                with Deadline(SET_UP_DEADLINE, f"turning to {name}"):
                     station = guest_station(bench, lab, guest, name)
-                    look(station)
+                bench.measure(name, station)
             except Fail as fault:
-                bench.refuse(name, str(fault))
-                say(f"FAIL {name:8} {fault}")
-                continue
-            bench.measure(name, station, baseline)
+                bench.fail(name, fault, lab)
     if bench.restarted:
         lab.stop_netvfd()
         lab.start_netvfd()
@@ -203,14 +207,9 @@ def bare_stage(bench, lab, names):
             with one_answer(lab), prepare(lab) as station:
                 for number in range(1, bench.rounds + 1):
                     say(f"round {number} of {bench.rounds}, {name}")
-                    with Deadline(SET_UP_DEADLINE, "the base line"):
-                        baseline = Baseline(station)
-                    bench.measure(name, station, baseline)
+                    bench.measure(name, station)
         except Fail as fault:
-            bench.refuse(name, str(fault))
-            say(f"FAIL {name:8} {fault}")
-            if not answers(lab):
-                raise
+            bench.fail(name, fault, lab)
 
 
 # -- several guests -----------------------------------------------------------------------------------------------------------

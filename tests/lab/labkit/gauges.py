@@ -49,7 +49,7 @@ class Station:
 
     def serve(self):
         """iperf3's server, afresh: one that a failed run has left busy would refuse all that follow."""
-        self.exec("pkill -x iperf3; sleep 0.3; iperf3 -s -D", check=False)
+        self.exec("(killall iperf3 || pkill -x iperf3) 2>/dev/null; sleep 0.3; iperf3 -s -D", check=False)
 
     def wait_reachable(self):
         wait_for(f"{self.address} to answer", lambda: self.lab.outside.run(["ping", "-c", 1, "-W", 1, self.address], check=False).returncode == 0,
@@ -76,7 +76,7 @@ def look(station):
 
 
 class Baseline:
-    """What dom0 spends without traffic between two looks, as a function of the time between them."""
+    """What dom0 spends without traffic between two looks at a station, as a function of the time between them."""
 
     def __init__(self, station):
         first, second = look(station), look(station)
