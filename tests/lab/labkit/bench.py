@@ -8,7 +8,7 @@ import contextlib
 import threading
 import time
 
-from . import benchreport, daemon, igbvf, mainjob, ours, teardown
+from . import benchreport, igbvf, mainjob, ours, switching, teardown
 from .base import Fail, say, wait_for
 from .gauges import COST_KEYS, KEYS, Baseline, Station, gauges
 from .lab import Lab
@@ -40,7 +40,6 @@ class Bench:
         self.reasons = {name: {} for name in CONTENDERS}
         self.notes = []
         self.scaling = None
-        self.restarted = False      # netvfd, with an option of ours
         for name, reason in NOT_THERE.items():
             self.refuse(name, reason)
 
@@ -103,22 +102,10 @@ def answers(lab):
 # -- the guest's stage ---------------------------------------------------------------------------------------------------
 
 
-def use_translation(bench, lab, guest, name):
-    """By netvf set, or, where netvfd is older than that, by its option for all vifs."""
-    done = lab.dom0(f"netvf set {guest.domid}/0 translation={name}", timeout=40, check=False)
-    if done.rc != 0:
-        lab.stop_netvfd()
-        bench.restarted = True
-        lab.start_netvfd(f"--translation {name}")
-        wait_for("the vif to be connected again", lambda: daemon.connected(lab, guest), 30, 0.3)
-    shown = lab.show(guest)
-    lab.check(shown["translation"] == name, f"translation is {shown['translation']}, not {name}: {shown.get('translation_reason')}")
-
-
-def guest_station(bench, lab, guest, name):
+def guest_station(lab, guest, name):
     if name == "kernel":
         return Station(lab, "eth1", "10.78.0.2", guest)
-    use_translation(bench, lab, guest, name)
+    switching.switch(lab, guest, name)
     return Station(lab, "eth0", "10.77.0.2", guest, devid=0)
 
 
@@ -143,13 +130,10 @@ def guest_stage(bench, lab, names):
         for name in names:
             try:
                 with Deadline(SET_UP_DEADLINE, f"turning to {name}"):
-                    station = guest_station(bench, lab, guest, name)
+                    station = guest_station(lab, guest, name)
                 bench.measure(name, station)
             except Fail as fault:
                 bench.fail(name, fault, lab)
-    if bench.restarted:
-        lab.stop_netvfd()
-        lab.start_netvfd()
 
 
 # -- dom0 itself -----------------------------------------------------------------------------------------------------------
