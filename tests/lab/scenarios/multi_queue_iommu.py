@@ -1,6 +1,8 @@
 """Two queues on one vif with the VF in the guest's own IOMMU context: both have their rings there, and no page is pinned."""
 from labkit import ours, queues
 
+LONG = True
+
 
 def run(lab):
     guest = queues.guest_with_two(lab, extra=ours.PASSTHROUGH)
