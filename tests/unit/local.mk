@@ -156,5 +156,27 @@ tests_unit_test_igbvf_check_SOURCES = tests/unit/test_igbvf_check.c
 tests_unit_test_igbvf_check_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_igbvf_check_LDADD = $(TEST_LIBS)
 
-dist_check_SCRIPTS = tests/unit/test_vif_script.sh
+# The frontend. -static: the library's own objects, not its shared form, which a script would have to wrap.
+FRONT_SIM = tests/sim/front_sim.c tests/sim/front_sim.h tests/sim/sim.h
+FRONT_TEST_LIBS = frontend/libnetvf-front.la $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_front
+tests_unit_test_front_SOURCES = tests/unit/test_front.c $(FRONT_SIM) $(SIM)
+tests_unit_test_front_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_LDADD = $(FRONT_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_front_rings
+tests_unit_test_front_rings_SOURCES = tests/unit/test_front_rings.c $(FRONT_SIM) $(SIM)
+tests_unit_test_front_rings_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_rings_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_rings_LDADD = $(FRONT_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_front_pair
+tests_unit_test_front_pair_SOURCES = tests/unit/test_front_pair.c $(FRONT_SIM) $(SIM)
+tests_unit_test_front_pair_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_pair_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_pair_LDADD = $(FRONT_TEST_LIBS)
+
+dist_check_SCRIPTS = tests/unit/test_vif_script.sh tests/unit/test_front_symbols.sh
 TESTS += $(dist_check_SCRIPTS)
