@@ -178,5 +178,12 @@ tests_unit_test_front_pair_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_front_pair_LDFLAGS = $(AM_LDFLAGS) -static
 tests_unit_test_front_pair_LDADD = $(FRONT_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_front_pump
+tests_unit_test_front_pump_SOURCES = tests/unit/test_front_pump.c $(FRONT_SIM) $(SIM) \
+	frontend/linux/pump.c frontend/linux/tap.c frontend/linux/vnet.c
+tests_unit_test_front_pump_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_pump_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_pump_LDADD = $(FRONT_TEST_LIBS)
+
 dist_check_SCRIPTS = tests/unit/test_vif_script.sh tests/unit/test_front_symbols.sh
 TESTS += $(dist_check_SCRIPTS)

@@ -74,12 +74,22 @@ def pack_overlay(target):
     # dom0 appends this to the guests' initramfs: the kernel unpacks archives that follow each other over one another.
     os.makedirs(f"{stage}/guest-init")
     shutil.copy(LAB_DIR / "guest" / "init", f"{stage}/guest-init/init")
+    pack_frontend(f"{stage}/guest-init/bin")
     image.pack_cpio(f"{stage}/guest-init", f"{stage}/usr/lib/netvf-lab/guest-init.cpio")
     shutil.rmtree(f"{stage}/guest-init")
     with tarfile.open(target, "w") as tar:
         for top in sorted(os.listdir(stage)):
             tar.add(f"{stage}/{top}", arcname=top, filter=as_root, recursive=True)
     shutil.rmtree(stage)
+
+
+def pack_frontend(target):
+    """Guests have few libraries: netvf-front comes in one piece. A build that cannot make it so (sanitizers) has guests without."""
+    program = "frontend/netvf-front-static"
+    if not (BUILD / "Makefile").exists() or run(["make", "-C", BUILD, program], timeout=300, check=False).returncode != 0:
+        return
+    os.makedirs(target)
+    run(["strip", "-o", f"{target}/netvf-front", BUILD / program])
 
 
 def as_root(entry):

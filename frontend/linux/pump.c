@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "frontend/linux/pump.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <xen/errno.h>
+
+#include "frontend/linux/tap.h"
+#include "frontend/linux/vnet.h"
+
+#define PAGE        4096u
+#define BUDGET      64u /* frames in one go, each way */
+#define NO_PAGE     0xffffu
+#define PAGES_MAX   16u /* of a frame: 65536 bytes, and 65535 are the most */
+#define ETH_AND_TAG 18u
+
+_Static_assert(PAGES_MAX <= NETVF_FRONT_TX_PARTS, "a frame from TAP fits netif's slots");
+
+int pump_start(struct pump *pump, const struct netvf_front_link *link)
+{
+    int r = pump->port->share(pump->port, link->backend, true, pump->pages, PUMP_PAGES);
+
+    if (r < 0)
+        return r;
+    pump->ready = true;
+    pump->full = false;
+    pump->frame_pages = tap_offloads(link) && (link->gso_tcpv4 || link->gso_tcpv6)
+                            ? PAGES_MAX
+                            : (link->mtu + ETH_AND_TAG + PAGE - 1) / PAGE;
+    for (unsigned i = 0; i < PUMP_PAGES; i++)
+        pump->next[i] = (uint16_t)(i + 1 < PUMP_PAGES ? i + 1 : NO_PAGE);
+    pump->free_page = 0;
+    pump->free_count = PUMP_PAGES;
+    return 0;
+}
+
+void pump_stop(struct pump *pump)
+{
+    if (pump->ready)
+        pump->port->unshare(pump->port, pump->pages, PUMP_PAGES);
+    pump->ready = false;
+}
+
+/* -- TAP to vif ------------------------------------------------------------------------------------------------------- */
+
+static void free_chain(struct pump *pump, uint16_t page)
+{
+    while (page != NO_PAGE) {
+        uint16_t next = pump->next[page];
+
+        pump->next[page] = pump->free_page;
+        pump->free_page = page;
+        pump->free_count++;
+        page = next;
+    }
+}
+
+static int reap(struct pump *pump)
+{
+    struct netvf_front_done done[BUDGET];
+    int r;
+
+    do {
+        r = netvf_front_tx_done(pump->front, pump->queue, done, BUDGET);
+        for (int i = 0; i < r; i++)
+            free_chain(pump, (uint16_t)done[i].cookie);
+    } while (r == (int)BUDGET);
+    return r;
+}
+
+static bool has_room(const struct pump *pump)
+{
+    return pump->free_count >= pump->frame_pages &&
+           netvf_front_tx_room(pump->front, pump->queue) > pump->frame_pages;
+}
+
+/* Is there room for the largest frame, or will an event tell of it? 1, 0 or negative. */
+static int make_room(struct pump *pump)
+{
+    int r = reap(pump);
+
+    while (r >= 0 && !has_room(pump)) {
+        r = netvf_front_tx_arm(pump->front, pump->queue);
+        if (r <= 0)
+            return r;
+        r = reap(pump);
+    }
+    return r < 0 ? r : 1;
+}
+
+/* Reads a frame straight into granted pages. Its length; 0: there is none. */
+static size_t read_frame(struct pump *pump, struct virtio_net_hdr *header)
+{
+    struct iovec parts[1 + PAGES_MAX] = {{.iov_base = header, .iov_len = sizeof *header}};
+    unsigned count = 1;
+    ssize_t got;
+
+    for (uint16_t page = pump->free_page; count <= pump->frame_pages; page = pump->next[page])
+        parts[count++] = (struct iovec){.iov_base = pump->pages[page].bytes, .iov_len = PAGE};
+    got = readv(pump->tap, parts, (int)count);
+    return got > (ssize_t)sizeof *header ? (size_t)got - sizeof *header : 0;
+}
+
+/* Takes the pages that the frame of `length` bytes was read into off the free list. */
+static unsigned take_pages(struct pump *pump, size_t length, struct netvf_front_tx_part *parts)
+{
+    uint16_t last = NO_PAGE;
+    unsigned count = 0;
+
+    for (; length; count++) {
+        uint16_t page = pump->free_page;
+        size_t part = length < PAGE ? length : PAGE;
+
+        parts[count] =
+            (struct netvf_front_tx_part){.gref = pump->pages[page].gref, .length = (uint16_t)part};
+        pump->free_page = pump->next[page];
+        pump->free_count--;
+        last = page;
+        length -= part;
+    }
+    pump->next[last] = NO_PAGE;
+    return count;
+}
+
+static int from_tap(struct pump *pump, const struct netvf_front_link *link)
+{
+    struct netvf_front_tx_part parts[PAGES_MAX];
+    struct virtio_net_hdr header;
+    struct netvf_front_tx_frame frame = {.parts = parts};
+    unsigned count = 0;
+    int r;
+
+    for (; count < BUDGET; count++) {
+        size_t length;
+
+        r = make_room(pump);
+        pump->full = r == 0;
+        if (r <= 0)
+            break;
+        length = read_frame(pump, &header);
+        if (!length)
+            break;
+        frame.cookie = pump->free_page;
+        frame.count = (uint16_t)take_pages(pump, length, parts);
+        r = vnet_to_netif(&header, link, &frame) ? netvf_front_tx(pump->front, pump->queue, &frame)
+                                                 : -XEN_EINVAL;
+        if (r == 0)
+            continue;
+        free_chain(pump, (uint16_t)frame.cookie);
+        if (r != -XEN_EINVAL)
+            break;
+        pump->refused++;
+    }
+    if (count)
+        netvf_front_tx_push(pump->front, pump->queue);
+    return r < 0 && r != -XEN_EINVAL ? r : count == BUDGET;
+}
+
+/* -- vif to TAP ------------------------------------------------------------------------------------------------------- */
+
+/* A private copy of the first bytes: what is looked at must be what goes on (XSA-155). Leaves the rest in `rest`. */
+static unsigned copy_head(const struct netvf_front_rx_frame *frame, uint8_t *head,
+                          struct iovec *rest, unsigned *rests)
+{
+    unsigned length = 0;
+
+    *rests = 0;
+    for (unsigned i = 0; i < frame->count; i++) {
+        const struct netvf_front_rx_part *part = &frame->parts[i];
+        unsigned take = VNET_HEAD - length;
+
+        if (take > part->length)
+            take = part->length;
+        memcpy(head + length, part->bytes, take);
+        length += take;
+        if (take < part->length)
+            rest[(*rests)++] = (struct iovec){.iov_base = (void *)(uintptr_t)(part->bytes + take),
+                                              .iov_len = part->length - take};
+    }
+    return length;
+}
+
+static void write_frame(struct pump *pump, const struct netvf_front_rx_frame *frame)
+{
+    struct virtio_net_hdr header;
+    uint8_t head[VNET_HEAD];
+    struct iovec parts[2 + NETVF_FRONT_RX_PARTS];
+    unsigned rests, length = copy_head(frame, head, parts + 2, &rests);
+
+    parts[0] = (struct iovec){.iov_base = &header, .iov_len = sizeof header};
+    parts[1] = (struct iovec){.iov_base = head, .iov_len = length};
+    /* The interface may be down, or not like the frame: it is lost then, as on any wire. */
+    if (!vnet_from_netif(frame, head, length, &header) ||
+        writev(pump->tap, parts, (int)(2 + rests)) < 0)
+        pump->refused++;
+}
+
+static int to_tap(struct pump *pump)
+{
+    struct netvf_front_rx_frame frame;
+    unsigned count = 0;
+    int r = 0;
+
+    while (count < BUDGET && (r = netvf_front_rx(pump->front, pump->queue, &frame)) > 0) {
+        write_frame(pump, &frame);
+        netvf_front_rx_release(pump->front, pump->queue, &frame);
+        count++;
+    }
+    if (r < 0)
+        return r;
+    r = netvf_front_rx_fill(pump->front, pump->queue);
+    if (r < 0 || count == BUDGET)
+        return r < 0 ? r : 1;
+    return netvf_front_rx_arm(pump->front, pump->queue);
+}
+
+int pump_run(struct pump *pump)
+{
+    const struct netvf_front_link *link = netvf_front_link(pump->front);
+    int in, out;
+
+    if (!pump->ready || !link)
+        return 0;
+    in = to_tap(pump);
+    out = in < 0 ? in : from_tap(pump, link);
+    return out < 0 ? out : in || out;
+}
