@@ -103,24 +103,23 @@ static size_t read_frame(struct pump *pump, struct virtio_net_hdr *header)
     return got > (ssize_t)sizeof *header ? (size_t)got - sizeof *header : 0;
 }
 
-/* Takes the pages that the frame of `length` bytes was read into off the free list. */
+/* Takes the pages that the frame of `length` bytes (not 0) was read into off the free list. */
 static unsigned take_pages(struct pump *pump, size_t length, struct netvf_front_tx_part *parts)
 {
-    uint16_t last = NO_PAGE;
     unsigned count = 0;
+    uint16_t page;
 
-    for (; length; count++) {
-        uint16_t page = pump->free_page;
+    do {
         size_t part = length < PAGE ? length : PAGE;
 
-        parts[count] =
+        page = pump->free_page;
+        parts[count++] =
             (struct netvf_front_tx_part){.gref = pump->pages[page].gref, .length = (uint16_t)part};
         pump->free_page = pump->next[page];
         pump->free_count--;
-        last = page;
         length -= part;
-    }
-    pump->next[last] = NO_PAGE;
+    } while (length);
+    pump->next[page] = NO_PAGE;
     return count;
 }
 
