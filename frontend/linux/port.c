@@ -25,6 +25,7 @@ struct linux_port {
     xs_transaction_t transaction; /* XBT_NULL outside of one */
     xengntshr_handle *pages;
     xenevtchn_handle *events;
+    int domid; /* our own, as of the last look */
 };
 
 static struct linux_port *of(struct netvf_front_port *port)
@@ -112,6 +113,48 @@ static void unshare(struct netvf_front_port *port, struct netvf_front_page *page
     xengntshr_unshare(of(port)->pages, pages[0].bytes, count);
 }
 
+static int own_domid(struct linux_port *p)
+{
+    char text[16];
+
+    return store_read(&p->port, "domid", text, sizeof text) > 0 ? atoi(text) : p->domid;
+}
+
+/* xenevtchn_pending() is not to wait for an event. */
+static xenevtchn_handle *open_events(void)
+{
+    xenevtchn_handle *events = xenevtchn_open(NULL, 0);
+    int fd, error;
+
+    if (!events)
+        return NULL;
+    fd = xenevtchn_fd(events);
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0)
+        return events;
+    error = errno;
+    xenevtchn_close(events);
+    errno = error;
+    return NULL;
+}
+
+/* A domain that was suspended comes back as another one, and its event channels are gone. Linux' evtchn driver does not
+ * know that: it stops at a BUG_ON when such a channel is given back (evtchn_unbind_from_user), and mixes up channels that
+ * are opened beside it. So what was opened before is left alone for the rest of the process's life. */
+static bool moved(struct linux_port *p)
+{
+    int domid = own_domid(p);
+    xenevtchn_handle *events;
+
+    if (domid == p->domid)
+        return false;
+    events = open_events();
+    if (events) {
+        p->events = events;
+        p->domid = domid;
+    }
+    return true;
+}
+
 static int open_channel(struct netvf_front_port *port, uint16_t domid, uint32_t *channel)
 {
     xenevtchn_port_or_error_t local = xenevtchn_bind_unbound_port(of(port)->events, domid);
@@ -124,7 +167,8 @@ static int open_channel(struct netvf_front_port *port, uint16_t domid, uint32_t 
 
 static void close_channel(struct netvf_front_port *port, uint32_t channel)
 {
-    xenevtchn_unbind(of(port)->events, channel);
+    if (!moved(of(port)))
+        xenevtchn_unbind(of(port)->events, channel);
 }
 
 static void notify(struct netvf_front_port *port, uint32_t channel)
@@ -149,23 +193,20 @@ static const struct netvf_front_port functions = {
 
 static int open_all(struct linux_port *p, const char **what)
 {
-    int fd;
-
     *what = "/dev/xen/gntalloc";
     p->pages = xengntshr_open(NULL, 0);
     if (!p->pages)
         return -1;
     *what = "/dev/xen/evtchn";
-    p->events = xenevtchn_open(NULL, 0);
+    p->events = open_events();
     if (!p->events)
-        return -1;
-    /* xenevtchn_pending() would wait for an event. */
-    fd = xenevtchn_fd(p->events);
-    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return -1;
     *what = "xenstore";
     p->store = xs_open(0);
-    return p->store ? 0 : -1;
+    if (!p->store)
+        return -1;
+    p->domid = own_domid(p);
+    return 0;
 }
 
 int linux_port_open(struct netvf_front_port **port, const char **what)
