@@ -14,20 +14,20 @@ static int read_features(struct netvf_front *front, struct netvf_front_link *lin
     bool copy, no_csum;
     int r = front_read_flag(front, KEY_BE_FEATURE_RX_COPY, false, &copy);
 
-    if (r == 0 && !copy)
+    if (r >= 0 && !copy)
         return -XEN_EOPNOTSUPP;
-    if (r == 0)
+    if (r >= 0)
         r = front_read_flag(front, KEY_BE_FEATURE_SG, false, &link->sg);
-    if (r == 0)
+    if (r >= 0)
         r = front_read_flag(front, KEY_BE_FEATURE_GSO_TCPV4, false, &link->gso_tcpv4);
-    if (r == 0)
+    if (r >= 0)
         r = front_read_flag(front, KEY_BE_FEATURE_GSO_TCPV6, false, &link->gso_tcpv6);
     /* The one key that says what is not there. */
-    if (r == 0)
+    if (r >= 0)
         r = front_read_flag(front, KEY_BE_FEATURE_NO_CSUM_OFFLOAD, false, &no_csum);
-    if (r == 0)
+    if (r >= 0)
         r = front_read_flag(front, KEY_BE_FEATURE_IPV6_CSUM_OFFLOAD, false, &link->csum_blank_ipv6);
-    if (r == 0)
+    if (r >= 0)
         r = front_read_flag(front, KEY_BE_FEATURE_SPLIT_EVENT_CHANNELS, false, &link->split);
     if (r < 0)
         return r;
@@ -44,13 +44,13 @@ static int read_link(struct netvf_front *front, struct netvf_front_link *link, b
     unsigned most, mtu;
     int r = read_features(front, link);
 
-    if (r == 0)
+    if (r >= 0)
         r = front_read_number(front, front->backend_path, KEY_BE_MULTI_QUEUE_MAX_QUEUES, UINT16_MAX,
                               0, &most);
-    if (r == 0)
+    if (r >= 0)
         r = front_read_number(front, front->dir, KEY_FE_MTU, XEN_NETIF_MAX_TX_SIZE - FRONT_ETH_HLEN,
                               1500, &mtu);
-    if (r == 0)
+    if (r >= 0)
         r = front_read_mac(front, link->mac);
     if (r < 0)
         return r;
@@ -98,11 +98,11 @@ static int open_queue(struct netvf_front *front, struct front_queue *queue, bool
 {
     int r = share(front, false, &queue->tx_page, 1);
 
-    if (r == 0)
+    if (r >= 0)
         r = share(front, false, &queue->rx_page, 1);
-    if (r == 0)
+    if (r >= 0)
         r = share(front, false, queue->pages, front->rx_buffers);
-    if (r == 0)
+    if (r >= 0)
         r = open_channels(front, queue, split);
     if (r < 0)
         return r;
@@ -175,11 +175,11 @@ static int write_queue(struct netvf_front *front, unsigned number)
     const struct key_names *names = key_names(front->link.queues > 1);
     int r = write_queue_key(front, names->tx_ring, number, queue->tx_page.gref);
 
-    if (r == 0)
+    if (r >= 0)
         r = write_queue_key(front, names->rx_ring, number, queue->rx_page.gref);
-    if (r == 0 && !front->link.split)
+    if (r >= 0 && !front->link.split)
         return write_queue_key(front, names->channel, number, queue->tx_channel);
-    if (r == 0)
+    if (r >= 0)
         r = write_queue_key(front, names->tx_channel, number, queue->tx_channel);
     return r < 0 ? r : write_queue_key(front, names->rx_channel, number, queue->rx_channel);
 }
@@ -202,11 +202,11 @@ static int remove_stale(struct netvf_front *front)
     char key[32];
     int r = 0;
 
-    for (unsigned i = 0; i < sizeof stale / sizeof stale[0] && r == 0; i++)
+    for (unsigned i = 0; i < sizeof stale / sizeof stale[0] && r >= 0; i++)
         r = front_remove(front, stale[i]);
-    for (unsigned i = 0; i < NETVF_FRONT_QUEUES_MAX && r == 0; i++) {
+    for (unsigned i = 0; i < NETVF_FRONT_QUEUES_MAX && r >= 0; i++) {
         r = front_format(key, sizeof key, "queue-%u", i);
-        if (r == 0)
+        if (r >= 0)
             r = front_remove(front, key);
     }
     return r;
@@ -228,7 +228,7 @@ static int write_features(struct netvf_front *front)
     };
     int r = 0;
 
-    for (unsigned i = 0; i < sizeof features / sizeof features[0] && r == 0; i++)
+    for (unsigned i = 0; i < sizeof features / sizeof features[0] && r >= 0; i++)
         r = front_write_number(front, features[i].key, features[i].value);
     return r;
 }
@@ -239,11 +239,11 @@ static int write_keys(struct netvf_front *front, bool several)
 {
     int r = remove_stale(front);
 
-    if (r == 0 && several)
+    if (r >= 0 && several)
         r = front_write_number(front, KEY_FE_MULTI_QUEUE_NUM_QUEUES, front->link.queues);
-    for (unsigned i = 0; i < front->link.queues && r == 0; i++)
+    for (unsigned i = 0; i < front->link.queues && r >= 0; i++)
         r = write_queue(front, i);
-    if (r == 0)
+    if (r >= 0)
         r = write_features(front);
     return r < 0 ? r : front_write_number(front, KEY_FE_STATE, XenbusStateConnected);
 }
@@ -261,7 +261,7 @@ static int tell(struct netvf_front *front, bool several)
         if (r < 0)
             return r;
         r = write_keys(front, several);
-        ended = port->end(port, r == 0);
+        ended = port->end(port, r >= 0);
         if (r < 0)
             return r;
         r = ended;
@@ -280,7 +280,7 @@ int front_connect(struct netvf_front *front)
     if (r < 0)
         return r;
     front->link = link;
-    for (unsigned i = 0; i < link.queues && r == 0; i++)
+    for (unsigned i = 0; i < link.queues && r >= 0; i++)
         r = open_queue(front, &front->queue[i], link.split);
     if (r < 0)
         goto out;

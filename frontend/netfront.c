@@ -60,9 +60,9 @@ static int read_backend(struct netvf_front *front, struct view *view)
     unsigned domid;
     int r = front_join(key, sizeof key, front->dir, KEY_FE_BACKEND);
 
-    if (r == 0)
-        r = front->port->read(front->port, key, path, sizeof path);
-    *view = (struct view){.there = r > 0};
+    if (r < 0)
+        return r;
+    r = front->port->read(front->port, key, path, sizeof path);
     if (r <= 0)
         return r == -XEN_ENOENT ? 0 : r;
     r = front_read_number(front, front->dir, KEY_FE_BACKEND_ID, DOMID_FIRST_RESERVED - 1,
@@ -76,7 +76,7 @@ static int read_backend(struct netvf_front *front, struct view *view)
     /* Another backend becomes ours in START only: whoever has rings with the former goes there first. */
     if (!view->same && view->there && front->phase == PHASE_START) {
         front->backend = (uint16_t)domid;
-        memcpy(front->backend_path, path, sizeof path);
+        return front_copy(front->backend_path, sizeof front->backend_path, path);
     }
     return 0;
 }

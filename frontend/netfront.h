@@ -118,8 +118,9 @@ struct netvf_front_tx_frame {
     uint64_t cookie;          /* the caller's own, comes back in netvf_front_done */
 };
 
-/* Puts a frame on the ring. Its pages must stay granted and as they are until the frame is done, or until the connection
- * is over (another link->generation). The backend is told by netvf_front_tx_push(), once for many.
+/* Puts a frame on the ring. Its pages must stay granted and as they are until the frame is done; if the connection ends
+ * first, until the state is past CLOSING: the backend may read them until it has closed. Frames of a former connection are
+ * not told of any more (link->generation). The backend is told by netvf_front_tx_push(), once for many.
  * -XEN_EAGAIN: no room before more are done. -XEN_EINVAL: not a frame, or one that was not agreed on. -XEN_ENOTCONN.
  * -XEN_EBADMSG: the backend has broken the protocol, step now. */
 int netvf_front_tx(struct netvf_front *front, unsigned queue,

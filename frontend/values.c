@@ -124,8 +124,9 @@ int front_read_mac(struct netvf_front *front, uint8_t mac[6])
     char path[FRONT_PATH_MAX], text[18];
     int r = front_join(path, sizeof path, front->dir, KEY_FE_MAC);
 
-    if (r == 0)
-        r = front->port->read(front->port, path, text, sizeof text);
+    if (r < 0)
+        return r;
+    r = front->port->read(front->port, path, text, sizeof text);
     if (r < 0)
         return r;
     if (r != 17)

@@ -69,7 +69,6 @@ static void stop_pumps(struct program *p)
 {
     if (!p->generation)
         return;
-    tap_carrier(&p->tap, false);
     for (unsigned i = 0; i < p->options.queues; i++)
         pump_stop(&p->pumps[i]);
     p->generation = 0;
@@ -137,7 +136,10 @@ static void step(struct program *p)
     watch_backend(p);
     tell(p, r);
     link = netvf_front_link(p->front);
-    if (!link || link->generation != p->generation)
+    if (!link)
+        tap_carrier(&p->tap, false);
+    /* Until the backend has closed it may read what we had sent. */
+    if (link ? link->generation != p->generation : r >= 0 && r != NETVF_FRONT_CLOSING)
         stop_pumps(p);
     if (!link)
         return;
@@ -175,7 +177,8 @@ static unsigned fill_poll(const struct program *p, struct pollfd *fds)
     fds[POLL_SIGNALS] = (struct pollfd){.fd = p->signals, .events = POLLIN};
     fds[POLL_STORE] = (struct pollfd){.fd = linux_port_store_fd(p->port), .events = POLLIN};
     fds[POLL_EVENTS] = (struct pollfd){.fd = linux_port_event_fd(p->port), .events = POLLIN};
-    for (unsigned i = 0; i < p->tap.active; i++)
+    /* Without a connection nobody would read it. */
+    for (unsigned i = 0; i < p->tap.active && netvf_front_link(p->front); i++)
         if (p->pumps[i].ready && !p->pumps[i].full)
             fds[count++] = (struct pollfd){.fd = p->tap.fds[i], .events = POLLIN};
     return count;
