@@ -241,7 +241,9 @@ int rx_complete(struct rx *rx, bool *notify)
                !rx->frame.inside && validated(rx, next, filled));
         next++;
     }
-    *notify |= ring_push(&rx->ring);
+    /* Netfront takes a frame whose rest it does not see yet for a broken one: the VF is about to deliver it. */
+    if (!rx->frame.inside)
+        *notify |= ring_push(&rx->ring);
     return (int)count;
 }
 

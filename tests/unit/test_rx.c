@@ -76,6 +76,25 @@ START_TEST(chain)
 }
 END_TEST
 
+/* Netfront takes a frame of which it sees the beginning only for a broken one. */
+START_TEST(half_a_chain_is_not_shown)
+{
+    for (unsigned i = 0; i < 3; i++)
+        sim_push_rx(&sim, sim_grant(&sim, false), i);
+    rx_fill(&rx, 1);
+    sim_receive(&sim, frame, 5000);
+    sim.rx_ring->rsp_event = 1;
+    sim.rx_filled--; /* the VF has not written the last one back yet */
+    ck_assert_int_eq(rx_complete(&rx, &notify), 2);
+    ck_assert_uint_eq(sim.rx_ring->rsp_prod, 0);
+    ck_assert(!notify);
+    sim.rx_filled++;
+    ck_assert_int_eq(rx_complete(&rx, &notify), 1);
+    ck_assert_uint_eq(sim.rx_ring->rsp_prod, 3);
+    ck_assert(notify);
+}
+END_TEST
+
 /* With a jumbo MTU a buffer is the whole page: three for 9000 bytes. */
 START_TEST(jumbo)
 {
@@ -333,6 +352,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, straight_into_the_guests_page);
     tcase_add_test(tcase, chain);
+    tcase_add_test(tcase, half_a_chain_is_not_shown);
     tcase_add_test(tcase, jumbo);
     tcase_add_test(tcase, bad_reference_in_a_chain);
     tcase_add_test(tcase, own_frames_stay_away);
