@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The one accessor for memory that a guest can write at any time (XSA-155): each word is read exactly once, into a
- * private copy, and only the copy is looked at. A test can define NETVF_SHM_HOOK to come before every read and write. */
+/* The one accessor for memory that a guest or a device can write at any time (XSA-155): each word is read exactly once,
+ * into a private copy, and only the copy is looked at. A test can define NETVF_SHM_HOOK to come before every read and
+ * write. */
 #ifndef NETVF_COMMON_SHM_H
 #define NETVF_COMMON_SHM_H
 

@@ -42,7 +42,7 @@ static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, u
     (void)segments;
     (void)count;
     (void)offload;
-    assert(!"a frame for a VF that is not there");
+    assert(false && "a frame for a VF that is not there");
 }
 
 static unsigned none(struct vf_queue *queue)

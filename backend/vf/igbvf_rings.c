@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The igbvf driver's data half: descriptors in, write-backs out. No waiting, no system call.
  *
- * Both rings live in memory of our own that only the VF writes to besides us. What it writes is read once and
- * checked; no index is ever taken from it. */
+ * Besides us the VF writes to both rings, and where it works in its guest's IOMMU context (xen/context.h) so can the
+ * guest. What is read back is read once and checked; no index is ever taken from it. */
 #include "vf/igbvf_private.h"
 
 #include "common/counter.h"
+#include "common/shm.h"
 #include "vf/igbvf_desc.h"
 
 #include <assert.h>
@@ -69,7 +70,7 @@ static unsigned tx_reap(struct vf_queue *queue)
 
     while (tx->frame_head != tx->frame_tail) {
         uint8_t end = tx->frame_end[tx->frame_head & RING_MASK];
-        uint32_t status = *(volatile uint32_t *)&tx->ring[end].dw[3];
+        uint32_t status = shm_read32(&tx->ring[end].dw[3]);
 
         if (!(le32toh(status) & TXD_DD))
             break;
@@ -115,15 +116,14 @@ static unsigned rx_reap(struct vf_queue *queue, struct vf_received *received, un
 
     while (done < max && rx->clean != rx->tail) {
         struct igbvf_desc *desc = &rx->ring[rx->clean];
-        uint32_t status = le32toh(*(volatile uint32_t *)&desc->dw[2]);
+        uint32_t status = le32toh(shm_read32(&desc->dw[2]));
 
         if (!(status & RXD_DD))
             break;
         /* DD before length and data. Pairs with the VF's order: data, then write-back. */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        received[done++] =
-            desc_received(le32toh(*(volatile uint32_t *)&desc->dw[0]), status,
-                          (uint16_t)le32toh(*(volatile uint32_t *)&desc->dw[3]), buffer);
+        received[done++] = desc_received(le32toh(shm_read32(&desc->dw[0])), status,
+                                         (uint16_t)le32toh(shm_read32(&desc->dw[3])), buffer);
         rx->clean = (rx->clean + 1) & RING_MASK;
     }
     return done;
