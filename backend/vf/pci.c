@@ -3,6 +3,7 @@
 
 #include "common/sysfs.h"
 #include "vf/bar_guard.h"
+#include "vf/pf.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SYSFS_DEVICES             "/sys/bus/pci/devices/"
+#define SYSFS_DEVICES             PF_SYSFS "/bus/pci/devices/"
 #define PCI_STATUS                0x06
 #define PCI_STATUS_CAPS           0x10u
 #define PCI_CAP_POINTER           0x34

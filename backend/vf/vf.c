@@ -31,7 +31,7 @@ struct vf *vf_open(const char *pci, struct why *why)
     struct vf *vf;
     bool held;
 
-    snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/driver", pci);
+    snprintf(path, sizeof path, PF_SYSFS "/bus/pci/devices/%s/driver", pci);
     if (access(path, F_OK) == 0) {
         why_fail(why, "VF %s is held by a kernel driver; unbind it", pci);
         errno = EBUSY;

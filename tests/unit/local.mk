@@ -121,6 +121,18 @@ tests_unit_test_journal_SOURCES = tests/unit/test_journal.c backend/xen/journal.
 tests_unit_test_journal_CFLAGS = $(TEST_CFLAGS) -UNETVF_RUNDIR -DNETVF_RUNDIR=\"tests/unit/run\"
 tests_unit_test_journal_LDADD = $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/test_context_record
+tests_unit_test_context_record_SOURCES = tests/unit/test_context_record.c backend/xen/context_record.c
+tests_unit_test_context_record_CFLAGS = $(TEST_CFLAGS) -UNETVF_RUNDIR \
+	-DNETVF_RUNDIR=\"tests/unit/run-context\"
+tests_unit_test_context_record_LDADD = $(CHECK_LIBS)
+
+# They look below a sysfs in the build tree.
+check_PROGRAMS += tests/unit/test_pci
+tests_unit_test_pci_SOURCES = tests/unit/test_pci.c backend/vf/pci.c backend/vf/vf.c
+tests_unit_test_pci_CFLAGS = $(TEST_CFLAGS) -DPF_SYSFS=\"tests/unit/sysfs\"
+tests_unit_test_pci_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(SIM)
 tests_unit_test_session_CFLAGS = $(TEST_CFLAGS)
