@@ -99,7 +99,7 @@ static int sim_unpin(struct port *port, struct grant_pin *pins, unsigned count)
     return 0;
 }
 
-static uint8_t *reach(struct sim *sim, uint64_t dma, unsigned length, bool write)
+uint8_t *sim_reach(struct sim *sim, uint64_t dma, unsigned length, bool write)
 {
     uint64_t index = (dma - BASE) / PAGE;
     struct sim_page *page = index < SIM_PAGES ? &sim->pages[index] : NULL;
@@ -124,7 +124,7 @@ static int sim_copy(struct port *port, struct grant_copy *copies, unsigned count
     for (unsigned i = 0; i < count; i++) {
         struct grant_copy *copy = &copies[i];
         struct sim_page *page = copy->gref < SIM_PAGES ? &sim->pages[copy->gref] : NULL;
-        uint8_t *to = reach(sim, copy->to, copy->length, true);
+        uint8_t *to = sim_reach(sim, copy->to, copy->length, true);
 
         copy->status = GNTST_bad_gntref;
         if (!to || !page || !page->granted || copy->offset + copy->length > PAGE)
@@ -359,7 +359,7 @@ unsigned sim_send(struct sim *sim, unsigned count)
         sim->wire_length = 0;
         for (unsigned i = 0; i < frame->count; i++) {
             const struct vf_segment *segment = &frame->segments[i];
-            const uint8_t *from = reach(sim, segment->dma, segment->length, false);
+            const uint8_t *from = sim_reach(sim, segment->dma, segment->length, false);
 
             if (from)
                 memcpy(sim->wire + sim->wire_length, from, segment->length);
@@ -378,7 +378,7 @@ bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
         return false;
     for (unsigned i = 0; i < buffers; i++) {
         unsigned part = length < buffer ? length : buffer;
-        uint8_t *to = reach(sim, sim->rx[sim->rx_filled % SIM_QUEUE], buffer, true);
+        uint8_t *to = sim_reach(sim, sim->rx[sim->rx_filled % SIM_QUEUE], buffer, true);
 
         if (to)
             memcpy(to, frame, part);
@@ -390,4 +390,16 @@ bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
     }
     sim_interrupt(sim);
     return true;
+}
+
+void sim_check(struct sim *sim)
+{
+    for (unsigned i = sim->tx_sent; i != sim->tx_posted; i++) {
+        const struct sim_tx_frame *frame = &sim->tx[i % SIM_QUEUE];
+
+        for (unsigned k = 0; k < frame->count; k++)
+            sim_reach(sim, frame->segments[k].dma, frame->segments[k].length, false);
+    }
+    for (unsigned i = sim->rx_filled; i != sim->rx_posted; i++)
+        sim_reach(sim, sim->rx[i % SIM_QUEUE], vf_rx_buffer(&sim->vf), true);
 }

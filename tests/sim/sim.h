@@ -120,5 +120,9 @@ netif_rx_response_t *sim_rx_response(struct sim *sim, unsigned index);
 unsigned sim_send(struct sim *sim, unsigned count);
 /* The VF receives a frame into the oldest posted buffers; false if there are not enough. */
 bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length);
+/* Where the VF gets to by an address; NULL, and counted as stray, if it has no business there. */
+uint8_t *sim_reach(struct sim *sim, uint64_t dma, unsigned length, bool write);
+/* Counts as stray whatever the VF could reach without a pin by the descriptors that it has now. */
+void sim_check(struct sim *sim);
 
 #endif

@@ -66,6 +66,9 @@ int world_run(const char *name, const TTest *const tests[], unsigned count);
 /* For a test that wants several of them. */
 void world_open(void);
 void world_close(void);
+/* The same on a sysfs that is there already and stays. */
+void world_begin(const char *sysfs);
+void world_end(void);
 
 void start_manager(void);
 /* What the daemon's loop does after an event; true if it shall look again soon. */

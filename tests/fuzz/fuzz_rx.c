@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The receive side against a hostile guest and a VF that fills buffers with whatever its driver may report. After each
+ * step: what the VF could write to is pinned writable (invariant 1), what is pinned is not answered (2). */
+#include "datapath/rx.h"
+#include "fuzz/hostile.h"
+
+static struct rx rx;
+static struct translate translate;
+static struct echo echo;
+static struct dma_page scratch;
+static bool notify;
+
+static void open_rx(void)
+{
+    struct sim *sim = &hostile.sim;
+    uint8_t how = input_u8(&hostile.in);
+
+    memset(&rx, 0, sizeof rx);
+    notify = false;
+    sim->vf.mtu = how & 1 ? VF_MTU_MAX : 0;
+    sim->port.ops->dma_alloc(&sim->port, &scratch, 1);
+    translate_host(&translate, &sim->port);
+    rx.translate = &translate;
+    rx.queue = &sim->queue;
+    rx.scratch = &scratch;
+    memset(&echo, 0, sizeof echo);
+    echo.buffer = vf_rx_buffer(&sim->vf);
+    rx.echo = &echo;
+    memcpy(rx.mac, hostile_mac, sizeof rx.mac);
+    sim->rx_ring->rsp_prod = sim->rx_ring->req_prod = input_u8(&hostile.in) * 0x1010101u;
+    rx_attach(&rx, sim->rx_ring);
+}
+
+static unsigned pinned(void)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = rx.ring.rsp_prod; i != rx.ring.req_cons; i++)
+        count += rx.slots[i % RING_SLOTS].posted;
+    return count;
+}
+
+static void check(void)
+{
+    require(rx.ring.req_cons - rx.ring.rsp_prod <= RING_SLOTS);
+    require(pinned() == hostile.sim.live_pins && pinned() == rx.posted);
+    hostile_check_reach();
+}
+
+static void receive(void)
+{
+    static uint8_t frame[9100];
+    unsigned kind = input_u8(&hostile.in), total = 60 + input_u16(&hostile.in) % 9000;
+
+    memset(frame, 0, sizeof frame);
+    hostile_frame(frame, sizeof frame, kind, total, input_u8(&hostile.in) & 1);
+    sim_receive(&hostile.sim, frame, total);
+}
+
+/* Whatever vf.h allows a driver to report of a buffer. */
+static void fill_one(void)
+{
+    struct sim *sim = &hostile.sim;
+    uint8_t how = input_u8(&hostile.in);
+    struct vf_received received = {.last = how & 1, .csum_ok = how & 2, .error = how & 4};
+
+    if (!received.error)
+        received.length = (uint16_t)(1 + input_u16(&hostile.in) % vf_rx_buffer(&sim->vf));
+    if (sim->rx_filled != sim->rx_posted)
+        sim->rx_done[sim->rx_filled++ % SIM_QUEUE] = received;
+}
+
+static void push(void)
+{
+    unsigned count = 1 + input_u8(&hostile.in) % 64;
+    uint32_t gref = hostile_gref();
+
+    for (unsigned i = 0; i < count; i++)
+        sim_push_rx(&hostile.sim, gref, i);
+}
+
+/* One act of the guest, the VF or the worker. False if the worker would end the session now. */
+static bool step(void)
+{
+    unsigned act = input_u8(&hostile.in) % 16;
+
+    switch (act) {
+    default:
+        hostile_act(act);
+        return true;
+    case 6:
+    case 7:
+        push();
+        return true;
+    case 8:
+        receive();
+        return true;
+    case 9:
+        fill_one();
+        return true;
+    case 10:
+        return rx_fill(&rx, 1 + input_u8(&hostile.in) % RX_BATCH) >= 0;
+    case 11:
+        return rx_complete(&rx, &notify) >= 0;
+    case 12:
+        rx_ask(&rx, 1 + input_u8(&hostile.in) % RX_BATCH);
+        return true;
+    case 13:
+        echo_expect(&echo, input_u16(&hostile.in));
+        return true;
+    case 14:
+        hostile_new_vf();
+        return rx_take_back(&rx, &notify) >= 0;
+    case 15:
+        return rx_fill(&rx, 1) >= 0;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t fail;
+    bool goes_on = true;
+
+    hostile_open(data, size);
+    fail = input_u8(&hostile.in);
+    hostile.sim.fail_call = fail < 64 ? fail : 0;
+    open_rx();
+    check();
+    while (goes_on && hostile.in.left) {
+        goes_on = step();
+        if (hostile.sim.fail_call && hostile.sim.calls >= hostile.sim.fail_call)
+            break; /* Xen has failed us: of what is pinned then, Xen alone knows */
+        check();
+    }
+    hostile_new_vf(); /* proven quiet */
+    hostile_check_reach();
+    hostile.sim.fail_call = 0;
+    require(rx_abandon(&rx) == 0);
+    require(!goes_on || hostile.in.left || hostile.sim.live_pins == 0);
+    hostile_close();
+    return 0;
+}
