@@ -163,6 +163,11 @@ tests_unit_test_links_SOURCES = tests/unit/test_links.c
 tests_unit_test_links_CFLAGS = $(TEST_CFLAGS) $(MNL_CFLAGS)
 tests_unit_test_links_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_netlink
+tests_unit_test_netlink_SOURCES = tests/unit/test_netlink.c
+tests_unit_test_netlink_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_netlink_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_igbvf_check
 tests_unit_test_igbvf_check_SOURCES = tests/unit/test_igbvf_check.c
 tests_unit_test_igbvf_check_CFLAGS = $(TEST_CFLAGS)
