@@ -102,6 +102,8 @@ static int go_on(struct vif *vif, struct why *why)
         vif->idling = false;
         if (flush(vif) < 0)
             return -1;
+        if (!vif->lease)
+            return why_fail(why, "its VF has not come back from its guest's IOMMU context");
     }
     vif->parted = false;
     if (session_resume(vif->session, vif->lease->vf, why) == 0)

@@ -112,6 +112,27 @@ START_TEST(pf_down_and_up)
 }
 END_TEST
 
+/* Found by fuzz_vif: flushing what has been dropped meanwhile may cost the VF as any flush may. It is not gone on with,
+ * and the next try finds another. */
+START_TEST(vf_is_lost_again_while_it_waits)
+{
+    connected();
+    pf_goes_down();
+    world.failed = true;
+    check(true);
+    waiting("ip link set eth0 up");
+    world.failed = false;
+    world.comes_not_back = true;
+    pf_comes_up();
+    check(true);
+    waiting("IOMMU context");
+    ck_assert(!fake_store_has(world.store, BE "/netvf/vf"));
+    world.comes_not_back = false;
+    check(true);
+    connected_as_ever("0000:01:10.2");
+}
+END_TEST
+
 START_TEST(moves_to_another_vf)
 {
     connected();
@@ -371,6 +392,7 @@ int main(void)
         pf_reset,
         worker_tells_of_the_fault,
         pf_down_and_up,
+        vf_is_lost_again_while_it_waits,
         moves_to_another_vf,
         vf_removed_and_back,
         no_other_vf_is_idle,
