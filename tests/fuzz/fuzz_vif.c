@@ -206,6 +206,24 @@ static void world_fails(void)
         world.state = input_u8(&in) % 4;
 }
 
+/* What an administrator asks of the daemon meanwhile. */
+static void ask(void)
+{
+    static const char *const requests[] = {
+        "{\"call\":\"set\",\"dom\":1,\"devid\":0,\"translation\":\"host\"}",
+        "{\"call\":\"set\",\"dom\":1,\"devid\":0,\"translation\":\"iommu\"}",
+        "{\"call\":\"set\",\"dom\":1,\"devid\":0,\"translation\":\"auto\"}",
+        "{\"call\":\"show\"}",
+        "{\"call\":\"list\"}",
+    };
+    uint8_t how = input_u8(&in);
+
+    world.no_context = how & 32;
+    world.comes_not_back = how & 64;
+    free(answer(requests[how % 8 % (sizeof requests / sizeof requests[0])]));
+    look();
+}
+
 static void restart(void)
 {
     manager_free(world.manager);
@@ -233,7 +251,10 @@ static void toolstack_acts(unsigned how)
 
 static void step(void)
 {
-    switch (input_u8(&in) % 16) {
+    switch (input_u8(&in) % 17) {
+    case 16:
+        ask();
+        break;
     case 0:
     case 1:
     case 2:
@@ -293,6 +314,7 @@ static void all_well_again(void)
 {
     world.refuse_start = world.refuse_vf = world.failed = world.link_down = false;
     world.flush_fails = world.filter_refused = false;
+    world.no_context = world.comes_not_back = false;
     world.deaf_vf = NULL;
     if (world.sessions)
         world.state = SESSION_RUNNING;

@@ -58,7 +58,7 @@ tests_fuzz_fuzz_igbvf_LDADD = $(FUZZ_LIBS)
 # The world of the unit tests, whose failed assertions are finds here; and what looks at the clock, with its hook.
 tests_fuzz_fuzz_vif_SOURCES = tests/fuzz/fuzz_vif.c $(VIF_WORLD) $(FUZZ_MAIN) \
 	backend/control/follow.c backend/control/vif.c backend/control/vif_publish.c \
-	backend/control/vif_recover.c backend/vf/pool.c
+	backend/control/vif_recover.c backend/control/vif_switch.c backend/vf/pool.c
 tests_fuzz_fuzz_vif_CFLAGS = $(FUZZ_CFLAGS) $(CHECK_CFLAGS) -DNETVF_CLOCK_HOOK \
 	-D_ck_assert_failed=fuzz_assert_failed -D_mark_point=fuzz_mark_point
 tests_fuzz_fuzz_vif_LDFLAGS = $(FUZZ_LDFLAGS)
