@@ -13,6 +13,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/common/why.c backend/common/why.h \
 	backend/control/api.c backend/control/api.h \
 	backend/control/api_answer.c backend/control/api_answer.h \
+	backend/control/ctrl_ring.c backend/control/ctrl_ring.h \
 	backend/control/follow.c backend/control/follow.h \
 	backend/control/kernel_vifs.c backend/control/kernel_vifs.h \
 	backend/control/manager.c backend/control/manager.h \
@@ -27,6 +28,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/control/vif_state.c backend/control/vif_state.h \
 	backend/control/worker.c backend/control/worker.h \
 	backend/datapath/bucket.c backend/datapath/bucket.h \
+	backend/datapath/ctrl.c backend/datapath/ctrl.h \
 	backend/datapath/echo.h \
 	backend/datapath/headers.c backend/datapath/headers.h \
 	backend/datapath/mcast.c backend/datapath/mcast.h \

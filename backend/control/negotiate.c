@@ -218,6 +218,7 @@ int negotiate_offer(struct store *store, const char *backend, const struct featu
         {KEY_BE_FEATURE_MULTICAST_CONTROL, true},
         {KEY_BE_FEATURE_DYNAMIC_MULTICAST_CONTROL, true},
         {KEY_BE_FEATURE_SPLIT_EVENT_CHANNELS, features->split_event_channels},
+        {KEY_BE_FEATURE_CTRL_RING, features->ctrl_ring},
     };
 
     for (unsigned i = 0; i < sizeof offer / sizeof offer[0]; i++)
@@ -243,6 +244,8 @@ static void read_offer(struct store *store, const char *backend, struct features
         offer->queues = number;
     if (store_read_number(store, backend, KEY_BE_FEATURE_SPLIT_EVENT_CHANNELS, 1, &number) == 0)
         offer->split_event_channels = number == 1;
+    if (store_read_number(store, backend, KEY_BE_FEATURE_CTRL_RING, 1, &number) == 0)
+        offer->ctrl_ring = number == 1;
 }
 
 static int answer_flag(struct store *store, const char *frontend, const char *key, bool *flag,
@@ -351,10 +354,10 @@ static int answer_queue_count(struct store *store, const char *frontend, unsigne
     return 0;
 }
 
-/* Two rings in one page would be two workers that read each other's writes as the guest's. */
-static int check_queues_differ(const struct session_plan *plan, struct why *why)
+/* Two rings in one page would be two threads that read each other's writes as the guest's. */
+static int check_rings_differ(const struct session_plan *plan, struct why *why)
 {
-    uint32_t refs[2 * VF_QUEUES_MAX], channels[2 * VF_QUEUES_MAX];
+    uint32_t refs[2 * VF_QUEUES_MAX + 1], channels[2 * VF_QUEUES_MAX + 1];
     unsigned ref_count = 0, channel_count = 0;
 
     for (unsigned i = 0; i < plan->queues; i++) {
@@ -365,6 +368,10 @@ static int check_queues_differ(const struct session_plan *plan, struct why *why)
         channels[channel_count++] = queue->tx_channel;
         if (queue->split)
             channels[channel_count++] = queue->rx_channel;
+    }
+    if (plan->ctrl_ring) {
+        refs[ref_count++] = plan->ctrl_ring_ref;
+        channels[channel_count++] = plan->ctrl_channel;
     }
     for (unsigned i = 0; i < ref_count; i++)
         for (unsigned k = 0; k < i; k++)
@@ -397,7 +404,23 @@ static int answer_queues(struct store *store, const char *frontend, const struct
             answer_channels(store, frontend, &keys, offer->split_event_channels, queue, why) < 0)
             return -1;
     }
-    return check_queues_differ(plan, why);
+    return 0;
+}
+
+/* Both keys or neither. */
+static int answer_ctrl_ring(struct store *store, const char *frontend, bool offered,
+                            struct session_plan *plan, struct why *why)
+{
+    plan->ctrl_ring = is_there(store, frontend, KEY_FE_CTRL_RING_REF) ||
+                      is_there(store, frontend, KEY_FE_EVENT_CHANNEL_CTRL);
+    if (!plan->ctrl_ring)
+        return 0;
+    if (!offered)
+        return why_fail(why, "the guest sets up a control ring, which was not offered");
+    if (answer_number(store, frontend, KEY_FE_CTRL_RING_REF, UINT32_MAX, &plan->ctrl_ring_ref,
+                      why) < 0)
+        return -1;
+    return answer_channel(store, frontend, KEY_FE_EVENT_CHANNEL_CTRL, &plan->ctrl_channel, why);
 }
 
 int negotiate_answer(struct store *store, const char *backend, const char *frontend,
@@ -408,6 +431,8 @@ int negotiate_answer(struct store *store, const char *backend, const char *front
 
     read_offer(store, backend, &offer);
     if (answer_queues(store, frontend, &offer, plan, why) < 0 ||
+        answer_ctrl_ring(store, frontend, offer.ctrl_ring, plan, why) < 0 ||
+        check_rings_differ(plan, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_REQUEST_RX_COPY, &rx_copy, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_FEATURE_RX_NOTIFY, &plan->rx_notify, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_FEATURE_SG, &plan->sg, why) < 0 ||

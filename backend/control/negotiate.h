@@ -19,6 +19,7 @@ struct why;
 struct features {
     struct vf_offloads offloads; /* what the guest may leave to the VF */
     bool split_event_channels;   /* an event channel for each ring of a queue */
+    bool ctrl_ring;              /* a control ring */
     unsigned queues;             /* most queues that the frontend may set up; 0 is taken for 1 */
 };
 
@@ -44,7 +45,7 @@ int negotiate_translation(struct store *store, const char *backend, enum transla
 /* Writes the features below `backend`. Meant to be called within a transaction. -1/errno. */
 int negotiate_offer(struct store *store, const char *backend, const struct features *features);
 
-/* Reads what the guest has set up below `frontend` into the queue and feature fields of `plan`,
+/* Reads what the guest has set up below `frontend` into the ring and feature fields of `plan`,
  * and holds it against what has been offered below `backend`, by this daemon or the one before.
  * -1 and a sentence if something is missing, malformed, used twice, or was never offered. */
 int negotiate_answer(struct store *store, const char *backend, const char *frontend,

@@ -113,7 +113,10 @@ static int set_up(struct session *s, struct why *why)
             return -1;
         attach(s, i);
     }
-    return 0;
+    if (!s->plan.ctrl_ring)
+        return 0;
+    return ctrl_ring_open(&s->ctrl, s->plan.ctrl_port, s->plan.ctrl_ring_ref, s->plan.ctrl_channel,
+                          s->plan.fault_fd, why);
 }
 
 static void abandon(struct session *s)
@@ -151,6 +154,7 @@ static int take_down(struct session *s)
     struct vf *vf = s->plan.vf;
     bool quiet = true;
 
+    ctrl_ring_close(&s->ctrl);
     session_pause(s);
     /* The VF as a whole, before anything of any queue goes: bus mastering is one switch for all of them. */
     if (s->vf_started && vf->ops->stop(vf) < 0) {
@@ -181,6 +185,7 @@ int session_start(struct session **session, const struct session_plan *plan, str
     if (!s)
         return why_fail(why, "no memory for its session");
     s->plan = *plan;
+    s->ctrl.wake_fd = -1;
     if (set_up(s, why) < 0 || session_run(s, plan->vf, why) < 0) {
         take_down(s);
         return -1;
@@ -202,7 +207,7 @@ enum session_state session_state(struct session *session, struct why *why)
         if (state != SESSION_RUNNING)
             return state;
     }
-    return SESSION_RUNNING;
+    return ctrl_ring_faulted(&session->ctrl, why) ? SESSION_GUEST_FAULT : SESSION_RUNNING;
 }
 
 const char *session_translation(const struct session *session, const char **reason)

@@ -34,6 +34,9 @@ struct session_plan {
     unsigned queues;
     struct session_plan_queue queue[VF_QUEUES_MAX];
     struct port *ports[VF_QUEUES_MAX]; /* borrowed; one for each queue */
+    bool ctrl_ring;                    /* the guest has set up a control ring: ... */
+    uint32_t ctrl_ring_ref, ctrl_channel;
+    struct port *ctrl_port; /* ... borrowed, its own; NULL without one */
     bool rx_notify; /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
     uint16_t own_domid;
     enum translation translation;

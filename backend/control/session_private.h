@@ -5,6 +5,7 @@
 #define NETVF_CONTROL_SESSION_PRIVATE_H
 
 #include "common/why.h"
+#include "control/ctrl_ring.h"
 #include "control/session.h"
 #include "control/worker.h"
 #include "xen/context.h"
@@ -32,6 +33,7 @@ struct session {
     struct queue *queues[VF_QUEUES_MAX]; /* plan.queues of them */
     struct context *context;             /* the VF's, for all queues; NULL: translation host */
     struct why reason;                   /* why it is not iommu, "" if it is */
+    struct ctrl_ring ctrl;               /* if plan.ctrl_ring: apart from queues and VF */
     struct mcast mcast;                  /* the guest's list, amended on any queue */
     struct echo echoes[VF_QUEUES_MAX];   /* what each queue may hear of what any of them sends */
     bool vf_started;                     /* it may DMA: to be stopped before anything is released */

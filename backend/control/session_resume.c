@@ -275,5 +275,7 @@ int session_resume(struct session *s, struct vf *vf, struct why *why)
     /* From now on a daemon that finds our journals must make this one quiet. The last one is. */
     for (unsigned i = 0; vf && i < s->plan.queues; i++)
         s->plan.ports[i]->ops->move(s->plan.ports[i], vf->pci);
+    if (vf && s->plan.ctrl_ring)
+        s->plan.ctrl_port->ops->move(s->plan.ctrl_port, vf->pci);
     return session_run(s, vf, why);
 }

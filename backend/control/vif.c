@@ -88,6 +88,14 @@ static void release(struct vif *vif, bool broken)
             vif->ports[i]->ops->close(vif->ports[i]);
         vif->ports[i] = NULL;
     }
+    if (quiet && vif->ctrl_port)
+        vif->ctrl_port->ops->close(vif->ctrl_port);
+    vif->ctrl_port = NULL;
+}
+
+static struct port *open_port(const struct vif *vif, const char *name, struct why *why)
+{
+    return port_open(name, vif->domid, vif->lease ? vif->lease->vf->pci : "", why);
 }
 
 /* A port for each of the first `count` queues: "1-0" for the first, which every vif has, "1-0.q1" and
@@ -103,11 +111,22 @@ static int open_ports(struct vif *vif, unsigned count, struct why *why)
             snprintf(name, sizeof name, "%u-%u.q%u", vif->domid, vif->devid, i);
         else
             snprintf(name, sizeof name, "%u-%u", vif->domid, vif->devid);
-        vif->ports[i] = port_open(name, vif->domid, vif->lease ? vif->lease->vf->pci : "", why);
+        vif->ports[i] = open_port(vif, name, why);
         if (!vif->ports[i])
             return -1;
     }
     return 0;
+}
+
+/* "1-0.ctrl", for a guest that has set up a control ring. Stays as the others do. */
+static int open_ctrl_port(struct vif *vif, struct why *why)
+{
+    char name[40];
+
+    snprintf(name, sizeof name, "%u-%u.ctrl", vif->domid, vif->devid);
+    if (!vif->ctrl_port)
+        vif->ctrl_port = open_port(vif, name, why);
+    return vif->ctrl_port ? 0 : -1;
 }
 
 struct pool_wish vif_wish(const struct vif *vif)
@@ -236,11 +255,13 @@ static int start(struct vif *vif, unsigned from)
     snprintf(plan.name, sizeof plan.name, "%s", vif->name);
     memcpy(plan.mac, vif->config.mac, sizeof plan.mac);
     if (negotiate_answer(vif->host->store, vif->backend, vif->frontend, &plan, &why) < 0 ||
-        open_ports(vif, plan.queues, &why) < 0) {
+        open_ports(vif, plan.queues, &why) < 0 ||
+        (plan.ctrl_ring && open_ctrl_port(vif, &why) < 0)) {
         vif_fault(vif, &why);
         return 0;
     }
     memcpy(plan.ports, vif->ports, sizeof plan.ports);
+    plan.ctrl_port = vif->ctrl_port;
     if (begin(vif, &plan, &waits, &why) < 0) {
         vif->session = NULL;
         vif_fault(vif, &why);

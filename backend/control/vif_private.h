@@ -30,6 +30,7 @@ struct vif {
     struct pool_lease *lease;
     bool fresh;                        /* the VF has been reset since its last session */
     struct port *ports[VF_QUEUES_MAX]; /* the first one as long as the session, more when needed */
+    struct port *ctrl_port;            /* for a control ring, from the first one on */
     struct session *session;
     struct session_counters counters;
     unsigned queues; /* of the session, or of the last one */

@@ -68,6 +68,7 @@ static int offer_features(const struct vif *vif)
     struct features features = {
         .offloads = vif->lease->vf->ops->offloads,
         .split_event_channels = true,
+        .ctrl_ring = true,
         .queues = vif->host->queues,
     };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The backend's end of a shared netif ring (xen/io/ring.h): one page, a header of four counters, then RING_SLOTS
- * slots that hold a request or its response.
+/* The backend's end of a shared netif ring (xen/io/ring.h): one page, a header of four counters, then slots that hold
+ * a request or its response.
  *
  * Both counters that we keep are private: what the guest writes into the shared page can make it lie about how much
  * there is to do, never about what we have done. */
@@ -13,15 +13,19 @@
 
 #include "common/shm.h"
 
-#define RING_SLOTS \
-    256u /* both netif rings: (4096 - 64) / 12 or / 8, rounded down to a power of two */
+/* The tx and the rx ring: (4096 - 64) / 12 or / 8, rounded down to a power of two. The control ring, with 16 bytes to
+ * a slot, has half as many. */
+#define RING_SLOTS 256u
 
 /* 32-bit words of the header */
 enum { RING_REQ_PROD, RING_REQ_EVENT, RING_RSP_PROD, RING_RSP_EVENT, RING_HEADER_WORDS = 16 };
+#define RING_PAGE_WORDS 1024u
 
 struct ring {
     volatile uint32_t *shared;
-    unsigned slot_words; /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring */
+    /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring, 4 on the control ring */
+    unsigned slot_words;
+    unsigned slots;      /* how many there are, a power of two */
     uint32_t req_cons;   /* next request to take */
     uint32_t rsp_prod;   /* next response to write */
     uint32_t rsp_pushed; /* as far as the guest has been told */
@@ -32,13 +36,16 @@ static inline void ring_attach(struct ring *ring, void *page, unsigned slot_word
 {
     ring->shared = page;
     ring->slot_words = slot_words;
+    ring->slots = RING_SLOTS;
+    while (ring->slots * slot_words > RING_PAGE_WORDS - RING_HEADER_WORDS)
+        ring->slots /= 2;
     ring->rsp_prod = shm_read32(&ring->shared[RING_RSP_PROD]);
     ring->req_cons = ring->rsp_pushed = ring->rsp_prod;
 }
 
 static inline volatile uint32_t *ring_slot(const struct ring *ring, uint32_t index)
 {
-    return ring->shared + RING_HEADER_WORDS + (index % RING_SLOTS) * ring->slot_words;
+    return ring->shared + RING_HEADER_WORDS + (index & (ring->slots - 1)) * ring->slot_words;
 }
 
 /* How many requests wait. -1/EPROTO if the guest claims more than the ring can hold (XSA-39). */
@@ -48,7 +55,7 @@ static inline int ring_waiting(const struct ring *ring)
 
     /* The index before the slots. Pairs with the frontend's barrier between filling slots and moving req_prod. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (prod - ring->rsp_prod > RING_SLOTS || prod - ring->req_cons > RING_SLOTS) {
+    if (prod - ring->rsp_prod > ring->slots || prod - ring->req_cons > ring->slots) {
         errno = EPROTO;
         return -1;
     }

@@ -84,6 +84,17 @@ tests_unit_test_rx_SOURCES = tests/unit/test_rx.c $(SIM)
 tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_rx_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_ctrl
+tests_unit_test_ctrl_SOURCES = tests/unit/test_ctrl.c
+tests_unit_test_ctrl_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_ctrl_LDADD = $(TEST_LIBS)
+
+# The thread's file is compiled into it, as the worker's into test_worker.
+check_PROGRAMS += tests/unit/test_ctrl_ring
+tests_unit_test_ctrl_ring_SOURCES = tests/unit/test_ctrl_ring.c $(SIM) backend/datapath/ctrl.c
+tests_unit_test_ctrl_ring_CFLAGS = $(TEST_CFLAGS) -DNETVF_SHM_HOOK
+tests_unit_test_ctrl_ring_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_resume
 tests_unit_test_resume_SOURCES = tests/unit/test_resume.c $(SIM)
 tests_unit_test_resume_CFLAGS = $(TEST_CFLAGS)

@@ -170,6 +170,7 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-multicast-control"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-dynamic-multicast-control"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-split-event-channels"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-ctrl-ring"), "0");
     ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
     features.offloads = (struct vf_offloads){.csum_ipv4 = true, .tso_ipv4 = true};
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
@@ -183,11 +184,12 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv6"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "1");
-    features =
-        (struct features){.offloads.tso_ipv4 = true, .split_event_channels = true, .queues = 2};
+    features = (struct features){
+        .offloads.tso_ipv4 = true, .split_event_channels = true, .ctrl_ring = true, .queues = 2};
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-split-event-channels"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-ctrl-ring"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/multi-queue-max-queues"), "2");
     /* The next VF has one queue pair. */
     features.queues = 1;
@@ -210,6 +212,7 @@ START_TEST(answer_of_a_stock_netfront)
     ck_assert(plan.rx_notify);
     ck_assert(plan.sg);
     ck_assert(!plan.multicast_control);
+    ck_assert(!plan.ctrl_ring);
     fake_store_set(store, FE "/request-multicast-control", "1");
     fake_store_set(store, FE "/feature-sg", NULL);
     /* One queue, and it says so: the keys stay where they are. */
@@ -332,6 +335,62 @@ START_TEST(answer_refuses_queues)
 }
 END_TEST
 
+static void offer_ctrl_ring(void)
+{
+    struct features features = {.ctrl_ring = true};
+
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    fake_store_set(store, FE "/ctrl-ring-ref", "20");
+    fake_store_set(store, FE "/event-channel-ctrl", "21");
+}
+
+START_TEST(answer_with_a_control_ring)
+{
+    struct session_plan plan = {0};
+
+    offer_ctrl_ring();
+    ck_assert_msg(negotiate_answer(store, BE, FE, &plan, &why) == 0, "%s", why.text);
+    ck_assert(plan.ctrl_ring);
+    ck_assert_uint_eq(plan.ctrl_ring_ref, 20);
+    ck_assert_uint_eq(plan.ctrl_channel, 21);
+    /* Offered, and not taken up. */
+    fake_store_set(store, FE "/ctrl-ring-ref", NULL);
+    fake_store_set(store, FE "/event-channel-ctrl", NULL);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), 0);
+    ck_assert(!plan.ctrl_ring);
+}
+END_TEST
+
+static const struct {
+    const char *key, *value, *sentence;
+} bad_ctrl_rings[] = {
+    {FE "/ctrl-ring-ref", NULL, "without ctrl-ring-ref"},
+    {FE "/event-channel-ctrl", NULL, "without event-channel-ctrl"},
+    {FE "/ctrl-ring-ref", "", "ctrl-ring-ref is no number"},
+    {FE "/ctrl-ring-ref", "-1", "ctrl-ring-ref is no number"},
+    {FE "/ctrl-ring-ref", "4294967296", "ctrl-ring-ref is no number"},
+    {FE "/event-channel-ctrl", "0x15", "event-channel-ctrl is no number"},
+    {FE "/event-channel-ctrl", "131072", "event-channel-ctrl is no number"},
+    {FE "/event-channel-ctrl", "0", "which is none"},
+    {FE "/ctrl-ring-ref", "8", "same page (8)"}, /* as the tx ring's */
+    {FE "/ctrl-ring-ref", "9", "same page (9)"}, /* as the rx ring's */
+    {FE "/event-channel-ctrl", "12", "same event channel (12)"},
+    {BE "/feature-ctrl-ring", "0", "was not offered"},
+    {BE "/feature-ctrl-ring", NULL, "was not offered"}, /* by the daemon before this one */
+};
+
+START_TEST(answer_refuses_control_ring)
+{
+    struct session_plan plan = {0};
+
+    offer_ctrl_ring();
+    fake_store_set(store, bad_ctrl_rings[_i].key, bad_ctrl_rings[_i].value);
+    ck_assert_int_eq(negotiate_answer(store, BE, FE, &plan, &why), -1);
+    ck_assert_msg(strstr(why.text, bad_ctrl_rings[_i].sentence) != NULL, "%s: %s",
+                  bad_ctrl_rings[_i].key, why.text);
+}
+END_TEST
+
 static const struct {
     const char *key, *value, *sentence;
 } bad_answers[] = {
@@ -406,6 +465,8 @@ int main(void)
     tcase_add_test(test, answer_with_split_channels);
     tcase_add_test(test, answer_with_two_queues);
     tcase_add_loop_test(test, answer_refuses_queues, 0, (int)COUNT(bad_queues));
+    tcase_add_test(test, answer_with_a_control_ring);
+    tcase_add_loop_test(test, answer_refuses_control_ring, 0, (int)COUNT(bad_ctrl_rings));
     tcase_add_loop_test(test, answer_refuses, 0, (int)COUNT(bad_answers));
     tcase_add_test(test, answer_refuses_bytes);
     suite_add_tcase(suite, test);

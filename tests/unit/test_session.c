@@ -18,6 +18,7 @@
 #define FRAME 60u
 
 static struct sim sims[VF_QUEUES_MAX]; /* a queue each: its port, its pair, the guest's rings */
+static struct sim ctrl_sim;            /* the control ring's port; the ring is in its page 0 */
 static struct session_plan plan;
 static struct session *session;
 static struct why why;
@@ -98,6 +99,9 @@ static void setup(void)
         plan.queue[i] =
             (struct session_plan_queue){.tx_ring_ref = 0, .rx_ring_ref = 1, .tx_channel = 5};
     }
+    sim_open(&ctrl_sim);
+    plan.ctrl_port = &ctrl_sim.port;
+    plan.ctrl_channel = 9;
     session = NULL;
 }
 
@@ -117,10 +121,13 @@ static void nothing_left(void)
         ck_assert_uint_eq(sims[i].live_pins, 0);
         ck_assert(!any_channel(&sims[i]));
     }
+    ck_assert_uint_eq(ctrl_sim.mapped_rings, 0);
+    ck_assert(!any_channel(&ctrl_sim));
 }
 
 static void teardown(void)
 {
+    sim_close(&ctrl_sim);
     for (unsigned i = 0; i < VF_QUEUES_MAX; i++) {
         ck_assert_uint_eq(sims[i].stray, 0);
         sim_close(&sims[i]);
@@ -435,6 +442,64 @@ START_TEST(fault_in_one_queue)
 }
 END_TEST
 
+/* Whatever the pages on that ring are called: they are words to us. */
+static volatile uint32_t *ctrl_words(void)
+{
+    return (volatile uint32_t *)sim_bytes(&ctrl_sim, 0);
+}
+
+START_TEST(control_ring)
+{
+    volatile uint32_t *words = ctrl_words();
+
+    plan.ctrl_ring = true;
+    start(2);
+    words[16] = XEN_NETIF_CTRL_TYPE_SET_HASH_KEY << 16 | 7; /* id 7 */
+    words[0] = 1;                                           /* req_prod */
+    sim_event(&ctrl_sim, 1);
+    wait_for(&words[2], 1); /* rsp_prod */
+    ck_assert_uint_eq(words[16], XEN_NETIF_CTRL_TYPE_SET_HASH_KEY << 16 | 7);
+    ck_assert_uint_eq(words[17], XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED);
+    ck_assert_int_eq(session_state(session, &why), SESSION_RUNNING);
+    /* It has nothing to do with the VF. */
+    session_pause(session);
+    words[0] = 2;
+    sim_event(&ctrl_sim, 1);
+    wait_for(&words[2], 2);
+    ck_assert_int_eq(session_stop(session), 0);
+    nothing_left();
+}
+END_TEST
+
+START_TEST(fault_on_the_control_ring)
+{
+    struct pollfd fault = {.fd = plan.fault_fd, .events = POLLIN};
+
+    plan.ctrl_ring = true;
+    start(1);
+    ctrl_words()[0] = 129;
+    sim_event(&ctrl_sim, 1);
+    ck_assert_int_eq(poll(&fault, 1, 5000), 1);
+    ck_assert_int_eq(session_state(session, &why), SESSION_GUEST_FAULT);
+    ck_assert_ptr_nonnull(strstr(why.text, "control ring claims more requests"));
+    use(0, 1);
+    ck_assert_int_eq(session_stop(session), 0);
+    nothing_left();
+}
+END_TEST
+
+START_TEST(no_control_ring_to_be_had)
+{
+    plan.queues = 1;
+    plan.ctrl_ring = true;
+    ctrl_sim.fail_setup = (unsigned)_i;
+    ck_assert_int_eq(session_start(&session, &plan, &why), -1);
+    ck_assert_ptr_nonnull(strstr(why.text, "control ring"));
+    ck_assert_uint_eq(fake.started, 0);
+    nothing_left();
+}
+END_TEST
+
 /* Nothing that a VF may still reach is given back, of no queue; the rest is. */
 START_TEST(vf_is_not_quiet)
 {
@@ -476,6 +541,9 @@ int main(void)
     tcase_add_test(test, polls);
     tcase_add_test(test, each_queue_by_itself);
     tcase_add_test(test, fault_in_one_queue);
+    tcase_add_test(test, control_ring);
+    tcase_add_test(test, fault_on_the_control_ring);
+    tcase_add_loop_test(test, no_control_ring_to_be_had, 1, 3);
     tcase_add_test(test, vf_is_not_quiet);
     suite_add_tcase(suite, test);
     srunner_run_all(runner, CK_NORMAL);

@@ -23,7 +23,7 @@ static struct why why;
 static int events, fault;
 static unsigned mapped, bound, interrupts, started;
 static bool stuck; /* the VF takes frames and sends none */
-static char moved_to[16];
+static char moved_to[16], ctrl_moved_to[16];
 
 static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
 
@@ -101,6 +101,12 @@ static void move(struct port *port, const char *pci)
     (void)port;
     ck_assert_uint_eq(sim.live_pins, 0); /* none that the last VF could reach */
     snprintf(moved_to, sizeof moved_to, "%s", pci);
+}
+
+static void ctrl_move(struct port *port, const char *pci)
+{
+    (void)port;
+    snprintf(ctrl_moved_to, sizeof ctrl_moved_to, "%s", pci);
 }
 
 static int vf_start(struct vf *vf, struct vf_queue_setup *queues, unsigned count,
@@ -289,6 +295,42 @@ START_TEST(one_vf_after_the_other)
 }
 END_TEST
 
+/* The control ring goes on from VF to VF without a break, and its journal names the one that there is. */
+START_TEST(control_ring_goes_on)
+{
+    static struct sim ctrl;
+    struct port_ops ops;
+    volatile uint32_t *words;
+
+    sim_open(&ctrl);
+    ops = *ctrl.port.ops;
+    ops.move = ctrl_move;
+    ctrl.port.ops = &ops;
+    words = (volatile uint32_t *)sim_bytes(&ctrl, 0);
+    plan.ctrl_ring = true;
+    plan.ctrl_port = &ctrl.port;
+    begin();
+    for (uint32_t requests = 1; requests <= 4; requests++) {
+        words[0] = requests; /* req_prod */
+        sim_event(&ctrl, 1);
+        wait_until((const uint32_t *)&words[2], requests); /* rsp_prod */
+        if (requests == 1) {
+            session_pause(session);
+        } else if (requests == 2) {
+            ck_assert_int_eq(session_flush(session), 0);
+            ck_assert_str_eq(ctrl_moved_to, "");
+        } else if (requests == 3) {
+            ck_assert_int_eq(session_resume(session, &sim.vf, &why), 0);
+            ck_assert_str_eq(ctrl_moved_to, "0000:01:10.4");
+        }
+    }
+    ck_assert_uint_eq(ctrl.mapped_rings, 1);
+    ck_assert_int_eq(session_stop(session), 0);
+    ck_assert_uint_eq(ctrl.mapped_rings, 0);
+    sim_close(&ctrl);
+}
+END_TEST
+
 START_TEST(none_for_a_while)
 {
     begin();
@@ -393,6 +435,7 @@ int main(void)
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_set_timeout(test, 30);
     tcase_add_test(test, one_vf_after_the_other);
+    tcase_add_test(test, control_ring_goes_on);
     tcase_add_test(test, none_for_a_while);
     tcase_add_test(test, starts_without_one);
     tcase_add_test(test, link_down);

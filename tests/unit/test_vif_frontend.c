@@ -173,6 +173,55 @@ START_TEST(malformed_answer)
 }
 END_TEST
 
+/* As Windows' frontend has it. Its port is a journal of its own, and goes with the others. */
+START_TEST(control_ring)
+{
+    libxl_creates(1, MAC);
+    scan();
+    is(BE "/feature-ctrl-ring", "1");
+    set(BE "/hotplug-status", "connected");
+    set(FE "/ctrl-ring-ref", "20");
+    set(FE "/event-channel-ctrl", "21");
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert(world.plan.ctrl_ring);
+    ck_assert_ptr_nonnull(world.plan.ctrl_port);
+    ck_assert_ptr_ne(world.plan.ctrl_port, world.plan.ports[0]);
+    ck_assert_str_eq(world.port_name, "1-0.ctrl");
+    ck_assert_uint_eq(world.ports, 2);
+    /* The next driver in that guest does not know of control rings. */
+    set(FE "/state", "6");
+    scan();
+    set(FE "/ctrl-ring-ref", NULL);
+    set(FE "/event-channel-ctrl", NULL);
+    set(FE "/state", "1");
+    scan();
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert(!world.plan.ctrl_ring);
+    ck_assert_uint_eq(world.ports, 2);
+    libxl_destroys();
+    scan();
+    nothing_held();
+}
+END_TEST
+
+START_TEST(half_a_control_ring)
+{
+    libxl_creates(1, MAC);
+    scan();
+    set(BE "/hotplug-status", "connected");
+    set(FE "/ctrl-ring-ref", "20");
+    netfront_connects();
+    scan();
+    is(BE "/state", "5");
+    is(BE "/netvf/error", "the guest is connected without event-channel-ctrl");
+    ck_assert_uint_eq(world.started, 0);
+}
+END_TEST
+
 START_TEST(session_does_not_start)
 {
     libxl_creates(1, MAC);
@@ -214,9 +263,17 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        every_path_of_the_guest, every_path_in_one_glance, fault_then_a_shortcut,
-        driver_is_reloaded,      reconnects_are_rationed,  nonsense_in_the_guests_state_is_rationed,
-        malformed_answer,        session_does_not_start,   guest_fault,
+        every_path_of_the_guest,
+        every_path_in_one_glance,
+        fault_then_a_shortcut,
+        driver_is_reloaded,
+        reconnects_are_rationed,
+        nonsense_in_the_guests_state_is_rationed,
+        malformed_answer,
+        session_does_not_start,
+        guest_fault,
+        control_ring,
+        half_a_control_ring,
     };
 
     return world_run("vif_frontend", tests, sizeof tests / sizeof tests[0]);
