@@ -219,6 +219,7 @@ int negotiate_offer(struct store *store, const char *backend, const struct featu
         {KEY_BE_FEATURE_DYNAMIC_MULTICAST_CONTROL, true},
         {KEY_BE_FEATURE_SPLIT_EVENT_CHANNELS, features->split_event_channels},
         {KEY_BE_FEATURE_CTRL_RING, features->ctrl_ring},
+        {KEY_BE_FEATURE_XDP_HEADROOM, features->headroom},
     };
 
     for (unsigned i = 0; i < sizeof offer / sizeof offer[0]; i++)
@@ -246,6 +247,8 @@ static void read_offer(struct store *store, const char *backend, struct features
         offer->split_event_channels = number == 1;
     if (store_read_number(store, backend, KEY_BE_FEATURE_CTRL_RING, 1, &number) == 0)
         offer->ctrl_ring = number == 1;
+    if (store_read_number(store, backend, KEY_BE_FEATURE_XDP_HEADROOM, 1, &number) == 0)
+        offer->headroom = number == 1;
 }
 
 static int answer_flag(struct store *store, const char *frontend, const char *key, bool *flag,
@@ -279,6 +282,21 @@ static bool is_there(struct store *store, const char *frontend, const char *key)
     char value[STORE_VALUE_MAX];
 
     return store_read(store, frontend, key, value) == 0 || errno != ENOENT;
+}
+
+/* Frontends do not take back the key when they come to a backend that does not offer it: it is then as good as
+ * missing. */
+int negotiate_headroom(struct store *store, const char *backend, const char *frontend,
+                       bool *headroom, struct why *why)
+{
+    struct features offer;
+    uint32_t number;
+
+    read_offer(store, backend, &offer);
+    *headroom = offer.headroom && is_there(store, frontend, KEY_FE_XDP_HEADROOM);
+    if (!*headroom)
+        return 0;
+    return answer_number(store, frontend, KEY_FE_XDP_HEADROOM, VF_RX_HEADROOM, &number, why);
 }
 
 /* The names of a queue's keys, from the frontend's directory on. */
@@ -436,7 +454,8 @@ int negotiate_answer(struct store *store, const char *backend, const char *front
         answer_flag(store, frontend, KEY_FE_REQUEST_RX_COPY, &rx_copy, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_FEATURE_RX_NOTIFY, &plan->rx_notify, why) < 0 ||
         answer_flag(store, frontend, KEY_FE_FEATURE_SG, &plan->sg, why) < 0 ||
-        negotiate_multicast(store, frontend, &plan->multicast_control, why) < 0)
+        negotiate_multicast(store, frontend, &plan->multicast_control, why) < 0 ||
+        negotiate_headroom(store, backend, frontend, &plan->headroom, why) < 0)
         return -1;
     if (!rx_copy)
         return why_fail(why, "the guest does not set " KEY_FE_REQUEST_RX_COPY ", and page flipping "

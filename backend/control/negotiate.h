@@ -20,6 +20,7 @@ struct features {
     struct vf_offloads offloads; /* what the guest may leave to the VF */
     bool split_event_channels;   /* an event channel for each ring of a queue */
     bool ctrl_ring;              /* a control ring */
+    bool headroom;               /* VF_RX_HEADROOM before received frames */
     unsigned queues;             /* most queues that the frontend may set up; 0 is taken for 1 */
 };
 
@@ -55,5 +56,10 @@ int negotiate_answer(struct store *store, const char *backend, const char *front
  * whether the guest asks for multicast control; -1 and a sentence if the key is nonsense, *control as it was. */
 int negotiate_rate(struct store *store, const char *backend, struct rate *rate, struct why *why);
 int negotiate_multicast(struct store *store, const char *frontend, bool *control, struct why *why);
+
+/* Whether received frames are to have headroom: yes if it was offered below `backend` and the frontend has written
+ * xdp-headroom, be it 0. -1 and a sentence if it wants more than there is. */
+int negotiate_headroom(struct store *store, const char *backend, const char *frontend,
+                       bool *headroom, struct why *why);
 
 #endif

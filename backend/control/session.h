@@ -43,6 +43,7 @@ struct session_plan {
     const struct context_ops *contexts; /* NULL: no guest can have a VF in its IOMMU context */
     bool sg;                /* the frontend takes frames in several slots (feature-sg) */
     bool multicast_control; /* it asks for the groups that it wants (request-multicast-control) */
+    bool headroom;          /* leave VF_RX_HEADROOM before received frames (xdp-headroom) */
     uint16_t mtu;
     uint16_t vlan;    /* 0, or the port VLAN that the VF adds and removes */
     struct rate rate; /* of what the guest sends */

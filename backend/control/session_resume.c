@@ -110,6 +110,7 @@ static int equip(struct session *s, unsigned index, struct why *why)
     w->tx.header_pages = &q->vf_pages[VF_RING_PAGES];
     w->tx.private_pages = s->context ? q->pages : w->tx.header_pages;
     w->rx.scratch = &q->pages[q->page_count - SCRATCH_PAGES];
+    w->rx.headroom = s->plan.headroom ? (uint16_t)vf_rx_headroom(vf_mtu(s->plan.vf)) : 0;
     s->echoes[index].buffer = vf_rx_buffer(s->plan.vf);
     return 0;
 }

@@ -183,6 +183,7 @@ static int take_on(struct vif *vif, struct why *why)
  * the script finds our sentence. */
 static int refuse(struct vif *vif, unsigned from, const struct why *why)
 {
+    bool served = from == XenbusStateConnected || from == XenbusStateReconfigured;
     struct why sentence = *why;
 
     /* It may quote a key, whose bytes need not make a string of JSON. */
@@ -195,7 +196,7 @@ static int refuse(struct vif *vif, unsigned from, const struct why *why)
     vif->refused = true;
     vif->error = sentence;
     vif->state = VALUE_BE_NETVF_STATE_REFUSED;
-    return vif_publish(vif, from, from == XenbusStateConnected ? from : XenbusStateInitWait, false);
+    return vif_publish(vif, from, served ? from : XenbusStateInitWait, false);
 }
 
 static int adopt(struct vif *vif, unsigned from)
@@ -269,6 +270,7 @@ static int start(struct vif *vif, unsigned from)
             release(vif, true);
         return 0;
     }
+    vif->headroom = plan.headroom;
     vif_began(vif, plan.vf != NULL);
     follow_begin(&vif->follow, &plan);
     if (!plan.vf)
@@ -297,6 +299,20 @@ static int take_over(struct vif *vif, unsigned from)
     vif->state = VALUE_BE_NETVF_STATE_BOUND;
     vif->error.text[0] = '\0';
     return vif_publish(vif, from, from, false);
+}
+
+/* All frames of the session have the headroom that there is from the beginning: nothing has to be done to have it, nor
+ * for the guest not to want it. */
+static int reconfigured(struct vif *vif, unsigned from)
+{
+    struct why why;
+    bool headroom;
+
+    if (negotiate_headroom(vif->host->store, vif->backend, vif->frontend, &headroom, &why) < 0) {
+        vif_fault(vif, &why);
+        return 0;
+    }
+    return vif_publish(vif, from, XenbusStateReconfigured, false);
 }
 
 static void disconnect(struct vif *vif)
@@ -353,6 +369,10 @@ static int carry_out(struct vif *vif, enum vif_action action, unsigned from)
         return start(vif, from);
     case VIF_RECOVER:
         return vif_recover(vif, from);
+    case VIF_RECONFIGURED:
+        return reconfigured(vif, from);
+    case VIF_BACK:
+        return vif_publish(vif, from, XenbusStateConnected, false);
     case VIF_DISCONNECT:
         disconnect(vif);
         return 0;
@@ -399,6 +419,7 @@ static void look(struct vif *vif, struct vif_snapshot *s)
                            strcmp(status, VALUE_BE_HOTPLUG_STATUS_CONNECTED) == 0;
     s->bound = vif->lease != NULL;
     s->connected = vif->session != NULL;
+    s->headroom = vif->session && vif->headroom;
     s->domain_gone = (s->bound || s->connected) && !store_domain_alive(store, vif->domid);
     s->refused = vif->refused;
     if (vif->session)

@@ -36,6 +36,7 @@ struct vif {
     unsigned queues; /* of the session, or of the last one */
     struct session_counters queue_counters[VF_QUEUES_MAX];
     struct follow follow; /* while it has a session */
+    bool headroom;        /* likewise: received frames have headroom */
 
     bool refused, faulted;
     const char *state; /* netvf/state */

@@ -69,6 +69,7 @@ static int offer_features(const struct vif *vif)
         .offloads = vif->lease->vf->ops->offloads,
         .split_event_channels = true,
         .ctrl_ring = true,
+        .headroom = vf_rx_headroom(vif->config.mtu) > 0,
         .queues = vif->host->queues,
     };
 

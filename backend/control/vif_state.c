@@ -22,6 +22,7 @@ static bool session_must_end(const struct vif_snapshot *s)
     }
     switch (s->backend) {
     case XenbusStateConnected:
+    case XenbusStateReconfigured:
         return false;
     case XenbusStateClosing: /* written by libxl: the guest gets time to close in good order */
         return s->overdue;
@@ -55,12 +56,24 @@ static enum vif_action in_init_wait(const struct vif_snapshot *s)
     return VIF_NOTHING;
 }
 
+/* netfront, with its RTNL lock held and without a limit, waits for Reconfigured when an XDP program is to be set or taken
+ * away. It then goes back to Connected, and so do we, though netback does not: whoever looks at our state sees a vif
+ * that works, and the next time netfront waits for what is true then. */
+static enum vif_action reconfigure(const struct vif_snapshot *s)
+{
+    if (s->backend == XenbusStateReconfigured)
+        return s->frontend == XenbusStateReconfiguring ? VIF_NOTHING : VIF_BACK;
+    return s->frontend == XenbusStateReconfiguring && s->headroom ? VIF_RECONFIGURED : VIF_NOTHING;
+}
+
+/* And in Reconfigured, which is Connected under another name. */
 static enum vif_action in_connected(const struct vif_snapshot *s)
 {
     /* netfront does not come back by itself from a backend that closes: a VF's faults are not told. */
     if (s->connected)
-        return s->lost && s->due ? VIF_RECOVER : VIF_NOTHING;
-    if (s->frontend != XenbusStateConnected || s->faulted || s->refused)
+        return s->lost && s->due ? VIF_RECOVER : reconfigure(s);
+    if ((s->frontend != XenbusStateConnected && s->frontend != XenbusStateReconfiguring) ||
+        s->faulted || s->refused)
         return VIF_CLOSING;
     /* Left by a daemon that stopped or died; the guest has noticed nothing but silence. */
     return s->bound ? VIF_CONNECT : VIF_BIND;
@@ -122,6 +135,7 @@ enum vif_action vif_next(const struct vif_snapshot *s)
     case XenbusStateInitWait:
         return in_init_wait(s);
     case XenbusStateConnected:
+    case XenbusStateReconfigured:
         return in_connected(s);
     case XenbusStateClosing:
         return in_closing(s);
@@ -135,10 +149,13 @@ enum vif_action vif_next(const struct vif_snapshot *s)
 const char *vif_action_name(enum vif_action action)
 {
     static const char *const names[] = {
-        [VIF_NOTHING] = "nothing",     [VIF_ADOPT] = "adopt",     [VIF_BIND] = "bind",
-        [VIF_ADVERTISE] = "advertise", [VIF_CONNECT] = "connect", [VIF_DISCONNECT] = "disconnect",
-        [VIF_RECOVER] = "recover",     [VIF_CLOSING] = "closing", [VIF_CLOSED] = "closed",
-        [VIF_RELEASE] = "release",     [VIF_FORGET] = "forget",
+        [VIF_NOTHING] = "nothing", [VIF_ADOPT] = "adopt",
+        [VIF_BIND] = "bind",       [VIF_ADVERTISE] = "advertise",
+        [VIF_CONNECT] = "connect", [VIF_DISCONNECT] = "disconnect",
+        [VIF_RECOVER] = "recover", [VIF_CLOSING] = "closing",
+        [VIF_CLOSED] = "closed",   [VIF_RELEASE] = "release",
+        [VIF_FORGET] = "forget",   [VIF_RECONFIGURED] = "reconfigured",
+        [VIF_BACK] = "back",
     };
 
     return names[action];

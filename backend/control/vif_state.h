@@ -22,6 +22,7 @@ struct vif_snapshot {
     bool domain_gone;       /* dying or dead; a suspended domain is not gone */
     bool bound;             /* a VF is set aside for it */
     bool connected;         /* it has a session */
+    bool headroom;          /* ... whose received frames have headroom (xdp-headroom) */
     bool refused;           /* it cannot be served, and netvf/error says why */
     bool faulted;           /* its session ended by itself or could not be started */
     bool lost;              /* its session's VF has failed or is missing */
@@ -38,11 +39,13 @@ enum vif_action {
     VIF_ADVERTISE, /* make its VF ready again, write the features, go to InitWait */
     VIF_CONNECT,   /* read the guest's keys, start the session, go to Connected */
     VIF_RECOVER,   /* part the session from its VF, find it another, and go on */
-    VIF_DISCONNECT, /* end the session */
-    VIF_CLOSING,    /* go to Closing */
-    VIF_CLOSED,     /* go to Closed */
-    VIF_RELEASE,    /* give the VF back */
-    VIF_FORGET,     /* its directory is gone */
+    VIF_RECONFIGURED, /* what the guest wants reconfigured is so: go to Reconfigured */
+    VIF_BACK,         /* and from there to Connected */
+    VIF_DISCONNECT,   /* end the session */
+    VIF_CLOSING,      /* go to Closing */
+    VIF_CLOSED,       /* go to Closed */
+    VIF_RELEASE,      /* give the VF back */
+    VIF_FORGET,       /* its directory is gone */
 };
 
 enum vif_action vif_next(const struct vif_snapshot *snapshot);

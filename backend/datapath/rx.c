@@ -68,7 +68,7 @@ int rx_fill(struct rx *rx, unsigned least)
         slot->pin = rx->pins[i];
         slot->posted = !slot->pin.status;
         if (slot->posted)
-            dma[good++] = translate_address(&slot->pin, 0, buffer);
+            dma[good++] = translate_address(&slot->pin, rx->headroom, buffer);
     }
     rx->queue->ops->rx_post(rx->queue, dma, good);
     rx->posted += good;
@@ -80,7 +80,7 @@ static void respond(struct rx *rx, uint16_t id, uint16_t flags, int16_t status)
 {
     volatile uint32_t *slot = ring_slot(&rx->ring, rx->ring.rsp_prod++);
 
-    shm_write32(&slot[0], id); /* and offset 0: the VF writes from the page's start */
+    shm_write32(&slot[0], id | (uint32_t)rx->headroom << 16); /* the frame's offset in its page */
     shm_write32(&slot[1], flags | (uint32_t)(uint16_t)status << 16);
 }
 
@@ -159,7 +159,7 @@ static unsigned find_candidates(struct rx *rx, unsigned count)
                 .to = rx->scratch->dma + found * SCRATCH_PLACE,
                 .to_va = (uint8_t *)rx->scratch->va + found * SCRATCH_PLACE,
                 .gref = slot->pin.gref,
-                .offset = SOURCE_OFFSET,
+                .offset = (uint16_t)(rx->headroom + SOURCE_OFFSET),
                 .length = MAC_LENGTH,
             };
             found++;

@@ -45,6 +45,8 @@ struct rx {
     struct echo *echo;              /* this queue's; shared with the sending sides */
     const struct dma_page *scratch; /* one page of our own, for looking at headers */
     uint8_t mac[6];                 /* the vif's own */
+    uint16_t
+        headroom; /* bytes left free at a page's start; fits beside vf_rx_buffer(); fixed while buffers are posted */
     const char *fault;
     struct rx_frame frame;
     struct rx_slot slots[RING_SLOTS];

@@ -108,8 +108,8 @@ struct vf_queue_ops {
     void (*tx_doorbell)(struct vf_queue *queue);
     unsigned (*tx_reap)(struct vf_queue *queue);
 
-    /* Receive side. Each buffer is a whole page, of which the first vf_rx_buffer() bytes may be written. rx_room:
-     * how many more can be posted. rx_post ends with the doorbell. */
+    /* Receive side. Of each buffer vf_rx_buffer() bytes may be written, from the address given on, which lie in one
+     * page. rx_room: how many more can be posted. rx_post ends with the doorbell. */
     unsigned (*rx_room)(struct vf_queue *queue);
     void (*rx_post)(struct vf_queue *queue, const uint64_t *dma, unsigned count);
     unsigned (*rx_reap)(struct vf_queue *queue, struct vf_received *received, unsigned max);
@@ -129,6 +129,8 @@ struct vf_queue_ops {
  * the 82576's SRRCTL can say. */
 #define VF_RX_BUFFER       2048u
 #define VF_RX_BUFFER_JUMBO 4096u
+/* What may be left free before a received frame: Linux' XDP_PACKET_HEADROOM, which its netfront counts on. */
+#define VF_RX_HEADROOM 256u
 /* Most queue pairs that a VF of any family has: the 82576's. */
 #define VF_QUEUES_MAX 2u
 
@@ -161,6 +163,13 @@ static inline uint32_t vf_frame_max(const struct vf *vf)
 static inline uint32_t vf_rx_buffer(const struct vf *vf)
 {
     return vf_frame_max(vf) > VF_RX_BUFFER ? VF_RX_BUFFER_JUMBO : VF_RX_BUFFER;
+}
+
+/* Bytes that can be left free before each received frame of this MTU: VF_RX_HEADROOM, or none where frames need whole
+ * pages. */
+static inline uint32_t vf_rx_headroom(uint32_t mtu)
+{
+    return mtu + VF_FRAME_OVERHEAD > VF_RX_BUFFER ? 0 : VF_RX_HEADROOM;
 }
 
 /* Opens the VF at `pci` (no kernel driver may be bound to it), choosing the driver by PCI id, and makes its registers

@@ -171,6 +171,7 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-dynamic-multicast-control"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-split-event-channels"), "0");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ctrl-ring"), "0");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-xdp-headroom"), "0");
     ck_assert(!fake_store_has(store, BE "/multi-queue-max-queues"));
     features.offloads = (struct vf_offloads){.csum_ipv4 = true, .tso_ipv4 = true};
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
@@ -184,12 +185,16 @@ START_TEST(offer_is_what_the_data_path_carries)
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv6"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-no-csum-offload"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ipv6-csum-offload"), "1");
-    features = (struct features){
-        .offloads.tso_ipv4 = true, .split_event_channels = true, .ctrl_ring = true, .queues = 2};
+    features = (struct features){.offloads.tso_ipv4 = true,
+                                 .split_event_channels = true,
+                                 .ctrl_ring = true,
+                                 .headroom = true,
+                                 .queues = 2};
     ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
     ck_assert_str_eq(fake_store_get(store, BE "/feature-gso-tcpv4"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-split-event-channels"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/feature-ctrl-ring"), "1");
+    ck_assert_str_eq(fake_store_get(store, BE "/feature-xdp-headroom"), "1");
     ck_assert_str_eq(fake_store_get(store, BE "/multi-queue-max-queues"), "2");
     /* The next VF has one queue pair. */
     features.queues = 1;
@@ -335,6 +340,34 @@ START_TEST(answer_refuses_queues)
 }
 END_TEST
 
+/* What the key says, whether it was offered, and what becomes of it; -1: refused. */
+static const struct {
+    const char *value;
+    bool offered;
+    int headroom;
+} headrooms[] = {
+    {NULL, true, 0},     {"0", true, 1},    {"256", true, 1}, {"128", true, 1},
+    {"257", true, -1},   {"-1", true, -1},  {"", true, -1},   {"32767", true, -1},
+    {"65792", true, -1}, {"256", false, 0}, {"x", false, 0},  {NULL, false, 0},
+};
+
+START_TEST(answer_about_headroom)
+{
+    struct session_plan plan = {0};
+    struct features features = {.headroom = headrooms[_i].offered};
+    int rc;
+
+    ck_assert_int_eq(negotiate_offer(store, BE, &features), 0);
+    fake_store_set(store, FE "/xdp-headroom", headrooms[_i].value);
+    rc = negotiate_answer(store, BE, FE, &plan, &why);
+    ck_assert_int_eq(rc, headrooms[_i].headroom < 0 ? -1 : 0);
+    if (rc == 0)
+        ck_assert_int_eq(plan.headroom, headrooms[_i].headroom);
+    else
+        ck_assert_str_eq(why.text, "the guest's xdp-headroom is no number from 0 to 256");
+}
+END_TEST
+
 static void offer_ctrl_ring(void)
 {
     struct features features = {.ctrl_ring = true};
@@ -465,6 +498,7 @@ int main(void)
     tcase_add_test(test, answer_with_split_channels);
     tcase_add_test(test, answer_with_two_queues);
     tcase_add_loop_test(test, answer_refuses_queues, 0, (int)COUNT(bad_queues));
+    tcase_add_loop_test(test, answer_about_headroom, 0, (int)COUNT(headrooms));
     tcase_add_test(test, answer_with_a_control_ring);
     tcase_add_loop_test(test, answer_refuses_control_ring, 0, (int)COUNT(bad_ctrl_rings));
     tcase_add_loop_test(test, answer_refuses, 0, (int)COUNT(bad_answers));

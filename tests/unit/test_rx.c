@@ -60,6 +60,51 @@ START_TEST(straight_into_the_guests_page)
 }
 END_TEST
 
+/* A frame of `length` from `source` (its last byte), received at once and answered; its first response's status. */
+static int receive_from(unsigned source, unsigned length)
+{
+    unsigned before = sim.rx_ring->rsp_prod;
+
+    memset(frame, 0xff, 6);
+    memcpy(frame + 6, mac, sizeof mac);
+    frame[11] = (uint8_t)source;
+    for (unsigned i = 0; i < 3; i++)
+        sim_push_rx(&sim, sim_grant(&sim, false), i);
+    rx_fill(&rx, 1);
+    ck_assert(sim_receive(&sim, frame, length));
+    rx_complete(&rx, &notify);
+    return sim_rx_response(&sim, before)->status;
+}
+
+/* The guest's page keeps its first bytes; the response says where the frame is; a chain's buffers all have it; our own
+ * frames are found where they are. */
+START_TEST(headroom)
+{
+    static const uint8_t stale[256] = {[0] = 1, [255] = 2};
+    uint32_t grefs[3];
+
+    rx.headroom = 256;
+    for (unsigned i = 0; i < 3; i++) {
+        sim_push_rx(&sim, grefs[i] = sim_grant(&sim, false), 40 + i);
+        memcpy(sim_bytes(&sim, grefs[i]), stale, sizeof stale);
+    }
+    rx_fill(&rx, 1);
+    ck_assert(sim_receive(&sim, frame, 60));
+    ck_assert(sim_receive(&sim, frame, 3000));
+    ck_assert_int_eq(rx_complete(&rx, &notify), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_uint_eq(sim_rx_response(&sim, i)->id, 40 + i);
+        ck_assert_uint_eq(sim_rx_response(&sim, i)->offset, 256);
+        ck_assert_mem_eq(sim_bytes(&sim, grefs[i]), stale, sizeof stale);
+    }
+    ck_assert_mem_eq(sim_bytes(&sim, grefs[0]) + 256, frame, 60);
+    ck_assert_mem_eq(sim_bytes(&sim, grefs[2]) + 256, frame + 2048, 952);
+    echo_expect(&echo, 60);
+    ck_assert_int_eq(receive_from(4, 60), 60);
+    ck_assert_int_eq(receive_from(mac[5], 60), NETIF_RSP_ERROR);
+}
+END_TEST
+
 START_TEST(chain)
 {
     for (unsigned i = 0; i < 3; i++)
@@ -134,22 +179,6 @@ START_TEST(bad_reference_in_a_chain)
     ck_assert_uint_eq(rx.counters.packets, 0);
 }
 END_TEST
-
-/* A frame of `length` from `source` (its last byte), received at once and answered; its first response's status. */
-static int receive_from(unsigned source, unsigned length)
-{
-    unsigned before = sim.rx_ring->rsp_prod;
-
-    memset(frame, 0xff, 6);
-    memcpy(frame + 6, mac, sizeof mac);
-    frame[11] = (uint8_t)source;
-    for (unsigned i = 0; i < 3; i++)
-        sim_push_rx(&sim, sim_grant(&sim, false), i);
-    rx_fill(&rx, 1);
-    ck_assert(sim_receive(&sim, frame, length));
-    rx_complete(&rx, &notify);
-    return sim_rx_response(&sim, before)->status;
-}
 
 START_TEST(own_frames_stay_away)
 {
@@ -351,6 +380,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, straight_into_the_guests_page);
+    tcase_add_test(tcase, headroom);
     tcase_add_test(tcase, chain);
     tcase_add_test(tcase, half_a_chain_is_not_shown);
     tcase_add_test(tcase, jumbo);

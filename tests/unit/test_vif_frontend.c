@@ -173,6 +173,115 @@ START_TEST(malformed_answer)
 }
 END_TEST
 
+/* A vif in state 4 whose frontend knows of headroom. */
+static void connected_with_headroom(void)
+{
+    libxl_creates(1, MAC);
+    scan();
+    is(BE "/feature-xdp-headroom", "1");
+    set(BE "/hotplug-status", "connected");
+    set(FE "/xdp-headroom", "0");
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert(world.plan.headroom);
+}
+
+/* As xennet_xdp_set does it: 7, then the key, and the program runs once we are in 8. */
+START_TEST(xdp_program)
+{
+    connected_with_headroom();
+    set(FE "/state", "7");
+    scan();
+    is(BE "/state", "8");
+    set(FE "/xdp-headroom", "256");
+    scan();
+    is(BE "/state", "8");
+    set(FE "/state", "4");
+    scan();
+    is(BE "/state", "4");
+    is(BE "/netvf/state", "connected");
+    /* The program goes; its VF does meanwhile. */
+    world.failed = true;
+    check(false);
+    set(FE "/state", "7");
+    set(FE "/xdp-headroom", "0");
+    scan();
+    is(BE "/state", "8");
+    set(FE "/state", "4");
+    scan();
+    is(BE "/state", "4");
+    ck_assert_uint_eq(world.started, 1);
+    ck_assert_uint_eq(world.stopped, 0);
+}
+END_TEST
+
+START_TEST(xdp_program_wants_too_much)
+{
+    connected_with_headroom();
+    set(FE "/xdp-headroom", "512");
+    set(FE "/state", "7");
+    scan();
+    is(BE "/state", "5");
+    is(BE "/netvf/state", "fault");
+    is(BE "/netvf/error", "the guest's xdp-headroom is no number from 0 to 256");
+}
+END_TEST
+
+START_TEST(closes_out_of_reconfigured)
+{
+    connected_with_headroom();
+    set(FE "/state", "7");
+    scan();
+    set(FE "/state", "5");
+    scan();
+    is(BE "/state", "5");
+    set(FE "/state", "6");
+    scan();
+    is(BE "/state", "6");
+    ck_assert_uint_eq(world.sessions, 0);
+}
+END_TEST
+
+/* Frames of a jumbo MTU need whole pages. */
+START_TEST(no_headroom_for_jumbo_frames)
+{
+    for (unsigned jumbo = 0; jumbo < 2; jumbo++) {
+        world_close();
+        world_open();
+        fake_sysfs_file("class/net/eth0/mtu", "9000\n");
+        libxl_creates(1, MAC);
+        set(BE "/mtu", jumbo ? "2027" : "2026"); /* with 22 bytes around it 2 KiB, or more */
+        scan();
+        is(BE "/state", "2");
+        is(BE "/feature-xdp-headroom", jumbo ? "0" : "1");
+    }
+}
+END_TEST
+
+/* The guest waits in 7 while the daemon is replaced, which has not answered yet, or has. */
+START_TEST(xdp_program_and_a_new_daemon)
+{
+    connected_with_headroom();
+    for (unsigned answered = 0; answered < 2; answered++) {
+        set(FE "/state", "7");
+        if (answered) {
+            scan();
+            is(BE "/state", "8");
+        }
+        manager_free(world.manager);
+        start_manager();
+        scan();
+        is(BE "/state", "8");
+        is(BE "/netvf/state", "connected");
+        ck_assert(world.plan.headroom);
+        set(FE "/state", "4");
+        scan();
+        is(BE "/state", "4");
+    }
+}
+END_TEST
+
 /* As Windows' frontend has it. Its port is a journal of its own, and goes with the others. */
 START_TEST(control_ring)
 {
@@ -274,6 +383,11 @@ int main(void)
         guest_fault,
         control_ring,
         half_a_control_ring,
+        xdp_program,
+        xdp_program_wants_too_much,
+        xdp_program_and_a_new_daemon,
+        closes_out_of_reconfigured,
+        no_headroom_for_jumbo_frames,
     };
 
     return world_run("vif_frontend", tests, sizeof tests / sizeof tests[0]);

@@ -21,7 +21,8 @@ enum {
     LOST = 512,
     DUE = 1024,
     REOPENED = 2048,
-    FLAGS_END = 4096,
+    HEADROOM = 4096,
+    FLAGS_END = 8192,
 };
 
 static struct vif_snapshot snapshot(unsigned backend, unsigned frontend, unsigned flags)
@@ -41,6 +42,7 @@ static struct vif_snapshot snapshot(unsigned backend, unsigned frontend, unsigne
         .lost = flags & LOST,
         .due = flags & DUE,
         .reopened = flags & REOPENED,
+        .headroom = flags & HEADROOM,
     };
 }
 
@@ -58,8 +60,24 @@ static const struct {
     {"guest in Initialised is not done", 2, 3, ONLINE | SCRIPT | BOUND, VIF_NOTHING},
     {"both done", 2, 4, ONLINE | SCRIPT | BOUND, VIF_CONNECT},
     {"running", 4, 4, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_NOTHING},
-    {"Reconfiguring is for what we do not offer", 4, 7, ONLINE | SCRIPT | BOUND | CONNECTED,
+    {"Reconfiguring for what was not offered", 4, 7, ONLINE | SCRIPT | BOUND | CONNECTED,
      VIF_NOTHING},
+
+    /* An XDP program in the guest. */
+    {"wants headroom, and has it", 4, 7, ONLINE | SCRIPT | BOUND | CONNECTED | HEADROOM,
+     VIF_RECONFIGURED},
+    {"told so", 8, 7, ONLINE | SCRIPT | BOUND | CONNECTED | HEADROOM, VIF_NOTHING},
+    {"goes back", 8, 4, ONLINE | SCRIPT | BOUND | CONNECTED | HEADROOM, VIF_BACK},
+    {"VF lost meanwhile", 8, 7, ONLINE | SCRIPT | CONNECTED | HEADROOM | LOST | DUE, VIF_RECOVER},
+    {"VF lost, to be looked for later: told all the same", 4, 7,
+     ONLINE | SCRIPT | CONNECTED | HEADROOM | LOST, VIF_RECONFIGURED},
+    {"closes instead", 8, 5, ONLINE | SCRIPT | BOUND | CONNECTED | HEADROOM, VIF_DISCONNECT},
+    {"closes instead, session ended", 8, 5, ONLINE | SCRIPT | BOUND, VIF_CLOSING},
+    {"fault", 8, 7, ONLINE | SCRIPT | BOUND | CONNECTED | HEADROOM | FAULTED, VIF_DISCONNECT},
+    {"daemon restarted while it waits", 4, 7, ONLINE | SCRIPT, VIF_BIND},
+    {"daemon restarted, VF taken", 4, 7, ONLINE | SCRIPT | BOUND, VIF_CONNECT},
+    {"daemon restarted after the answer", 8, 4, ONLINE | SCRIPT, VIF_BIND},
+    {"daemon restarted after the answer, VF taken", 8, 7, ONLINE | SCRIPT | BOUND, VIF_CONNECT},
 
     /* The guest closes. */
     {"guest closes", 4, 5, ONLINE | SCRIPT | BOUND | CONNECTED, VIF_DISCONNECT},
@@ -210,6 +228,12 @@ static void apply(struct vif_snapshot *s, enum vif_action action)
         s->bound = true;
         s->lost = false;
         break;
+    case VIF_RECONFIGURED:
+        s->backend = XenbusStateReconfigured;
+        break;
+    case VIF_BACK:
+        s->backend = XenbusStateConnected;
+        break;
     case VIF_DISCONNECT:
         s->connected = false;
         break;
@@ -233,8 +257,8 @@ static void check_step(const struct vif_snapshot *s, enum vif_action action)
     switch (action) {
     case VIF_CONNECT:
         ck_assert(s->bound && !s->connected && !s->refused && !s->faulted && !s->domain_gone);
-        ck_assert_uint_eq(s->frontend, XenbusStateConnected);
-        ck_assert(s->backend == XenbusStateConnected ||
+        ck_assert(s->frontend == XenbusStateConnected || s->frontend == XenbusStateReconfiguring);
+        ck_assert(s->backend == XenbusStateConnected || s->backend == XenbusStateReconfigured ||
                   (s->backend == XenbusStateInitWait && s->hotplug_connected));
         break;
     case VIF_ADOPT:
@@ -249,7 +273,16 @@ static void check_step(const struct vif_snapshot *s, enum vif_action action)
         break;
     case VIF_RECOVER: /* for nobody who has ended, or is about to */
         ck_assert(s->connected && s->lost && s->due && !s->faulted && !s->domain_gone);
+        ck_assert(s->backend == XenbusStateConnected || s->backend == XenbusStateReconfigured);
+        break;
+    case VIF_RECONFIGURED:
+        ck_assert(s->connected && s->headroom);
+        ck_assert_uint_eq(s->frontend, XenbusStateReconfiguring);
         ck_assert_uint_eq(s->backend, XenbusStateConnected);
+        break;
+    case VIF_BACK:
+        ck_assert(s->connected);
+        ck_assert_uint_eq(s->backend, XenbusStateReconfigured);
         break;
     case VIF_RELEASE:
         ck_assert(s->bound && !s->connected);
@@ -281,6 +314,9 @@ static void check_rest(const struct vif_snapshot *s)
         ck_assert_uint_eq(s->backend, XenbusStateClosed);
     if (guest && s->frontend == XenbusStateClosing && s->backend)
         ck_assert(s->backend == XenbusStateClosing || s->backend == XenbusStateClosed);
+    if (guest && s->frontend == XenbusStateReconfiguring && s->connected && s->headroom &&
+        s->backend != XenbusStateClosing)
+        ck_assert_uint_eq(s->backend, XenbusStateReconfigured);
     if (s->overdue)
         ck_assert_uint_ne(s->backend, XenbusStateClosing);
 }
