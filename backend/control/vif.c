@@ -301,20 +301,6 @@ static int take_over(struct vif *vif, unsigned from)
     return vif_publish(vif, from, from, false);
 }
 
-/* All frames of the session have the headroom that there is from the beginning: nothing has to be done to have it, nor
- * for the guest not to want it. */
-static int reconfigured(struct vif *vif, unsigned from)
-{
-    struct why why;
-    bool headroom;
-
-    if (negotiate_headroom(vif->host->store, vif->backend, vif->frontend, &headroom, &why) < 0) {
-        vif_fault(vif, &why);
-        return 0;
-    }
-    return vif_publish(vif, from, XenbusStateReconfigured, false);
-}
-
 static void disconnect(struct vif *vif)
 {
     enum session_state state;
@@ -370,7 +356,7 @@ static int carry_out(struct vif *vif, enum vif_action action, unsigned from)
     case VIF_RECOVER:
         return vif_recover(vif, from);
     case VIF_RECONFIGURED:
-        return reconfigured(vif, from);
+        return vif_reconfigured(vif, from);
     case VIF_BACK:
         return vif_publish(vif, from, XenbusStateConnected, false);
     case VIF_DISCONNECT:

@@ -73,6 +73,9 @@ void vif_count(struct vif *vif);
 /* The state key of our end; XenbusStateUnknown if there is none (any more). */
 unsigned vif_backend_state(const struct vif *vif);
 
+/* VIF_RECONFIGURED: looks at what the guest wants reconfigured, and goes to Reconfigured. -1/errno as vif_publish. */
+int vif_reconfigured(struct vif *vif, unsigned from);
+
 /* What it wants of a VF; valid as long as its configuration. */
 struct pool_wish vif_wish(const struct vif *vif);
 /* Gives the VF back and keeps the port. -1 if the VF is not proven quiet. */

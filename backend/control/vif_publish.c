@@ -144,3 +144,17 @@ void vif_look(struct vif *vif, struct vif_view *view)
     view->queues = vif->queues;
     memcpy(view->queue_counters, vif->queue_counters, sizeof view->queue_counters);
 }
+
+/* All frames of the session have the headroom that there is from the beginning: nothing has to be done to have it, nor
+ * for the guest not to want it. */
+int vif_reconfigured(struct vif *vif, unsigned from)
+{
+    struct why why;
+    bool headroom;
+
+    if (negotiate_headroom(vif->host->store, vif->backend, vif->frontend, &headroom, &why) < 0) {
+        vif_fault(vif, &why);
+        return 0;
+    }
+    return vif_publish(vif, from, XenbusStateReconfigured, false);
+}
