@@ -5,6 +5,8 @@ from . import ours
 from .base import wait_for
 
 MODULE = "/modules/xen-netfront.ko"
+# Linux' xenbus holds the module for as long as it drives a device.
+UNLOAD = "cd /sys/bus/xen/drivers/vif && for vif in vif-*; do echo $vif > unbind; done; rmmod xen-netfront"
 
 
 def state(lab, guest):
@@ -12,8 +14,7 @@ def state(lab, guest):
 
 
 def unload(lab, guest, round_):
-    # Linux' xenbus holds the module for as long as it drives a device.
-    guest.exec("cd /sys/bus/xen/drivers/vif && for vif in vif-*; do echo $vif > unbind; done; rmmod xen-netfront", timeout=40)
+    guest.exec(UNLOAD, timeout=40)
     wait_for(f"the backend to be closed after unload {round_}", lambda: state(lab, guest) == "6", 10, 0.2)
     kept = lab.xs_read(f"{lab.backend_path(guest)}/netvf/state")
     lab.check(kept == "closed", f"after unload {round_} netvf/state is '{kept}', not 'closed'")
