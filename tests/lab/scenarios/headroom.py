@@ -2,9 +2,6 @@
 from labkit import ours
 from labkit.base import wait_for
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 
 def state(lab, guest):
     return lab.xs_read(f"{lab.backend_path(guest)}/state")

@@ -1,9 +1,6 @@
 """A vif leaves its guest's IOMMU context and goes back 6 times under a TCP stream, which survives; what was asked for last outlives netvfd."""
 from labkit import switching
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 
 def run(lab):
     guest, figures = switching.back_and_forth(lab, 6)

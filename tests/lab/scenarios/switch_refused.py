@@ -1,9 +1,6 @@
 """`netvf set` refuses what a guest cannot have, in a sentence that says what it takes; its vif goes on as before."""
 from labkit import device, ours
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 TIMES = 3
 
 
