@@ -3,4 +3,4 @@ from labkit import endings
 
 
 def run(lab):
-    return {"destroy_seconds": max(endings.destroy_while_sending(lab, 3))}
+    return {"destroy_seconds": max(endings.destroy_while_sending(lab, 2))}

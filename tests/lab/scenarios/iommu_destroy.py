@@ -3,4 +3,4 @@ from labkit import endings, ours
 
 
 def run(lab):
-    return {"destroy_seconds": max(endings.destroy_while_sending(lab, 3, extra=ours.PASSTHROUGH))}
+    return {"destroy_seconds": max(endings.destroy_while_sending(lab, 2, extra=ours.PASSTHROUGH))}
