@@ -122,7 +122,7 @@ static void start_interrupts(struct igbvf *v, const struct vf_queue_setup *queue
 {
     uint32_t ivar = 0;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && i < VF_QUEUES_MAX; i++) {
         if (!queues[i].interrupts)
             continue;
         ivar |= IVAR_RX(i, i);
