@@ -59,6 +59,8 @@ int vf_quiesce(const char *pci)
     struct pci_function function;
     int rc;
 
+    if (!pci[0])
+        return 0;
     if (pci_open(&function, pci) < 0)
         return errno == ENOENT && pf_vf_gone(PF_SYSFS, pci) ? 0 : -1;
     rc = pci_silence(&function);

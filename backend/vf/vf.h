@@ -177,7 +177,8 @@ static inline uint32_t vf_rx_headroom(uint32_t mtu)
 struct vf *vf_open(const char *pci, struct why *why);
 
 /* Makes sure that the function at `pci` can no longer DMA, whoever drove it before: bus mastering off and transactions
- * drained, or gone from the bus for good (pf_vf_gone). 0, or -1 if it cannot be proven. */
+ * drained, or gone from the bus for good (pf_vf_gone). 0, or -1 if it cannot be proven. "" is the VF of a vif that had
+ * none when its daemon died: nothing is left to be quieted. */
 int vf_quiesce(const char *pci);
 
 #endif
