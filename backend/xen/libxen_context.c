@@ -71,10 +71,13 @@ static void remove_pages(xc_interface *xc, struct context_record *record)
         return;
     for (unsigned i = 0; i < record->page_count; i++)
         frames[i] = record->frames[i];
-    if (record->page_count &&
-        xc_domain_decrease_reservation_exact(xc, record->domid, record->page_count, 0, frames) < 0)
+    if (record->page_count && xc_domain_decrease_reservation_exact(
+                                  xc, record->domid, record->page_count, 0, frames) < 0) {
+        /* The guest has given them up itself, or the id is another guest's by now, whose limit is none of ours. */
         log_warn("the pages that netvfd had added to domain %u stay with it: %s", record->domid,
                  strerror(errno));
+        return;
+    }
     record->page_count = 0;
     if (record->extra_pages)
         xc_domain_setmaxmem(xc, record->domid,
