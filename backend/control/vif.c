@@ -305,15 +305,20 @@ static void disconnect(struct vif *vif)
 {
     enum session_state state;
     struct why why = {""};
+    bool in_context;
     int rc;
 
     if (!vif->session)
         return;
     state = session_state(vif->session, &why);
     vif_count(vif);
+    in_context = vif->lease && vif->lease->translation &&
+                 strcmp(vif->lease->translation, VALUE_BE_NETVF_TRANSLATION_IOMMU) == 0;
     if (vif->lease)
         vif->lease->translation = NULL;
     rc = session_stop(vif->session);
+    if (rc < 0 && in_context)
+        vif->lease->astray = true;
     vif->session = NULL;
     if (state == SESSION_GUEST_FAULT || state == SESSION_HOST_FAULT) {
         vif_fault(vif, &why);

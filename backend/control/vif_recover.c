@@ -51,6 +51,8 @@ static int flush(struct vif *vif)
     if (vif->lease)
         vif->lease->translation = NULL;
     rc = session_flush(vif->session);
+    if (rc > 0 && vif->lease)
+        vif->lease->astray = true;
     if (rc > 0)
         vif_let_go(vif, true); /* it is in its guest's context still, and nobody else's */
     if (rc >= 0)

@@ -239,7 +239,8 @@ static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enu
          * tried on all VFs. */
         if (state != wanted || (*failed && clock_ms() >= until))
             continue;
-        if (wanted == POOL_BROKEN && pool->ops->quiesce(vf.pci) < 0)
+        if (wanted == POOL_BROKEN &&
+            (find(pool, vf.pci)->lease.astray || pool->ops->quiesce(vf.pci) < 0))
             continue;
         lease = try_vf(pool, pf, &vf, wish, owner, why);
         if (lease)
@@ -378,7 +379,7 @@ int pool_give_back(struct pool *pool, struct pool_lease *lease, bool broken)
 bool pool_has_broken(const struct pool *pool)
 {
     for (const struct entry *entry = pool->entries; entry; entry = entry->next)
-        if (entry->broken && !entry->lease.vf)
+        if (entry->broken && !entry->lease.vf && !entry->lease.astray)
             return true;
     return false;
 }
@@ -409,7 +410,8 @@ void pool_mend(struct pool *pool, int64_t now)
     char pci[PF_PCI_MAX];
     struct why why;
 
-    while (entry && (!entry->broken || entry->lease.vf || entry->mend_at > now))
+    while (entry &&
+           (!entry->broken || entry->lease.vf || entry->lease.astray || entry->mend_at > now))
         entry = entry->next;
     if (!entry)
         return;

@@ -37,7 +37,8 @@ struct pool_lease {
     unsigned index;
     uint8_t mac[6];
     uint16_t vlan;
-    char owner[16];          /* "1/0": domain and vif */
+    char owner[16]; /* "1/0": domain and vif */
+    bool astray;    /* set by its holder: still in a guest's IOMMU context, never lent again */
     const char *translation; /* what its holder uses it with, NULL while it does not run */
 };
 

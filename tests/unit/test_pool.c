@@ -304,6 +304,26 @@ START_TEST(mends_what_works_again)
 }
 END_TEST
 
+/* A VF that did not come back from a guest's IOMMU context would write to that guest's memory, whomever it served. */
+START_TEST(leaves_the_astray_alone)
+{
+    struct pool_lease *lease = take("1/0"), *second, *third;
+
+    lease->astray = true;
+    pool_give_back(pool, lease, true);
+    ck_assert(!pool_has_broken(pool));
+    pool_mend(pool, clock_ms() + 600000);
+    ck_assert_int_eq(state_of(0), POOL_BROKEN);
+    second = take("2/0");
+    third = take("3/0");
+    ck_assert_uint_eq(second->index, 1);
+    ck_assert_uint_eq(third->index, 2);
+    refused("eth0", "2 bound to vifs, 1 out of order");
+    pool_give_back(pool, third, false);
+    pool_give_back(pool, second, false);
+}
+END_TEST
+
 START_TEST(tells_why_none_would_work)
 {
     fake.wrong_mac = true;
@@ -480,6 +500,7 @@ int main(void)
     tcase_add_test(test, leaves_the_kernels_vfs_alone);
     tcase_add_test(test, tries_the_next_one);
     tcase_add_test(test, mends_what_works_again);
+    tcase_add_test(test, leaves_the_astray_alone);
     tcase_add_test(test, tells_why_none_would_work);
     tcase_add_test(test, does_not_trust_what_is_not_quiet);
     tcase_add_test(test, a_vf_that_is_gone_is_quiet);
