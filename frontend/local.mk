@@ -32,13 +32,4 @@ frontend_netvf_front_SOURCES = $(FRONT_LINUX_SOURCES)
 frontend_netvf_front_CFLAGS = $(AM_CFLAGS) $(FRONT_XEN_CFLAGS)
 frontend_netvf_front_LDADD = frontend/libnetvf-front.la $(FRONT_XEN_LIBS)
 
-# The same in one piece, for guests that have no libraries, as the lab's: make frontend/netvf-front-static. Not part of
-# all, since not every distribution has the libraries for it; nor does it go with --enable-sanitize.
-EXTRA_PROGRAMS += frontend/netvf-front-static
-CLEANFILES += $(EXTRA_PROGRAMS)
-frontend_netvf_front_static_SOURCES = $(FRONT_LINUX_SOURCES)
-frontend_netvf_front_static_CFLAGS = $(AM_CFLAGS) $(FRONT_XEN_CFLAGS)
-frontend_netvf_front_static_LDFLAGS = $(AM_LDFLAGS) -all-static
-frontend_netvf_front_static_LDADD = frontend/libnetvf-front.la $(FRONT_XEN_STATIC_LIBS)
-
 dist_man_MANS += frontend/netvf-front.8

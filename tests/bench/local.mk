@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The measured program is not built with the rest: it wants valgrind's headers, and a build as for a release.
 EXTRA_PROGRAMS += tests/bench/datapath
+CLEANFILES += tests/bench/datapath
 tests_bench_datapath_SOURCES = tests/bench/datapath.c tests/bench/world.c tests/bench/world.h
 tests_bench_datapath_CFLAGS = $(AM_CFLAGS) -I$(top_srcdir)/tests
 tests_bench_datapath_LDADD = backend/libnetvf.a

@@ -5,6 +5,8 @@ Every odd flag is there for a reason; see tests/lab/README.md.
 import fcntl
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -74,7 +76,7 @@ def pack_overlay(target):
     # dom0 appends this to the guests' initramfs: the kernel unpacks archives that follow each other over one another.
     os.makedirs(f"{stage}/guest-init")
     shutil.copy(LAB_DIR / "guest" / "init", f"{stage}/guest-init/init")
-    pack_frontend(f"{stage}/guest-init/bin")
+    pack_frontend(stage, f"{stage}/guest-init")
     image.pack_cpio(f"{stage}/guest-init", f"{stage}/usr/lib/netvf-lab/guest-init.cpio")
     shutil.rmtree(f"{stage}/guest-init")
     with tarfile.open(target, "w") as tar:
@@ -83,13 +85,22 @@ def pack_overlay(target):
     shutil.rmtree(stage)
 
 
-def pack_frontend(target):
-    """Guests have few libraries: netvf-front comes in one piece. A build that cannot make it so (sanitizers) has guests without."""
-    program = "frontend/netvf-front-static"
-    if not (BUILD / "Makefile").exists() or run(["make", "-C", BUILD, program], timeout=300, check=False).returncode != 0:
+def pack_frontend(stage, target):
+    """netvf-front as installed below `stage`, with all the libraries that it needs: guests have few. Not linked statically, for
+    Debian's libxenstore.a cannot watch: it is built without threads, and takes an event that comes before an answer for the answer."""
+    program = f"{stage}/usr/sbin/netvf-front"
+    if not os.path.exists(program):
         return
-    os.makedirs(target)
-    run(["strip", "-o", f"{target}/netvf-front", BUILD / program])
+    libraries = os.path.dirname(next(pathlib.Path(f"{stage}/usr/lib").rglob("libnetvf-front.so.0")))
+    listed = run(["env", f"LD_LIBRARY_PATH={libraries}", "ldd", program]).stdout
+    os.makedirs(f"{target}/bin")
+    run(["strip", "-o", f"{target}/bin/netvf-front", program])
+    for name, path in re.findall(r"(\S+)(?: => (/\S+))? \(0x", listed):
+        path = path or name
+        if path.startswith("/"):
+            place = target + (name if name.startswith("/") else f"/lib/x86_64-linux-gnu/{name}")
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            shutil.copy(path, place)
 
 
 def as_root(entry):
