@@ -10,7 +10,7 @@ TREE = LAB_DIR.parent.parent
 OUT = LAB_DIR / "out"
 CACHE = Path(os.environ.get("NETVF_LAB_CACHE", "/var/cache/netvf-lab"))
 # Unix socket paths are limited to 107 bytes, so sockets do not live under OUT.
-RUNTIME = Path("/run/netvf-lab")
+RUNTIME = Path(os.environ.get("NETVF_LAB_RUNTIME", "/run/netvf-lab"))
 BUILD = Path(os.environ.get("NETVF_BUILD", TREE / "build"))
 
 
