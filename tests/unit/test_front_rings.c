@@ -18,16 +18,16 @@ static struct netvf_front_done done[256];
 static struct netvf_front_rx_frame frame;
 static const uint8_t *posted[BUFFERS]; /* a response overwrites its request */
 
-static void setup(void)
+static void open_front(bool offloads)
 {
     const struct netvf_front_config config = {
         .port = &sim.port,
         .path = FE_DIR,
         .queues = 1,
         .rx_buffers = BUFFERS,
-        .sg = true,
-        .gso_tcpv4 = true,
-        .csum_blank_ipv4 = true,
+        .sg = offloads,
+        .gso_tcpv4 = offloads,
+        .csum_blank_ipv4 = offloads,
     };
 
     front_sim_open(&sim);
@@ -42,6 +42,11 @@ static void setup(void)
     rx = front_sim_rx(&sim, "");
     for (unsigned i = 0; i < BUFFERS; i++)
         posted[i] = sim.pages[rx->ring[i].req.gref];
+}
+
+static void setup(void)
+{
+    open_front(true);
 }
 
 static void teardown(void)
@@ -390,6 +395,30 @@ START_TEST(hostile_answers)
 }
 END_TEST
 
+/* To a caller who takes whole frames in one piece only. */
+START_TEST(nothing_was_offered)
+{
+    teardown();
+    open_front(false);
+    answer_rx(0, NETRXF_data_validated, 60);
+    ck_assert_int_eq(netvf_front_rx(front, 0, &frame), 1);
+    switch (_i) {
+    case 0:
+        answer_rx(0, NETRXF_csum_blank, 60);
+        break;
+    case 1:
+        answer_rx(0, NETRXF_more_data, 60);
+        break;
+    case 2:
+        answer_rx(0, NETRXF_extra_info, 60);
+        answer_extra(XEN_NETIF_EXTRA_TYPE_GSO, XEN_NETIF_GSO_TYPE_TCPV4, 1448, 0);
+        break;
+    }
+    ck_assert_int_eq(netvf_front_rx(front, 0, &frame), -XEN_EBADMSG);
+    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CLOSING);
+}
+END_TEST
+
 /* The caller's own mistakes, and frames from before a reconnection. */
 START_TEST(wrong_releases)
 {
@@ -453,6 +482,7 @@ int main(void)
     tcase_add_test(tc, no_frames);
     tcase_add_test(tc, most_parts);
     tcase_add_loop_test(tc, hostile_answers, 0, 11);
+    tcase_add_loop_test(tc, nothing_was_offered, 0, 3);
     tcase_add_test(tc, wrong_releases);
     tcase_add_loop_test(tc, noise, 0, 20);
     suite_add_tcase(suite, tc);
