@@ -17,6 +17,8 @@ static struct front_sim *of(struct netvf_front_port *port)
 
 static bool fails(struct front_sim *sim)
 {
+    if (sim->point)
+        sim->point(sim);
     return ++sim->calls == sim->fail_call;
 }
 
@@ -25,7 +27,7 @@ static bool fails(struct front_sim *sim)
 static struct front_sim_key *find(const struct front_sim *sim, const char *path)
 {
     for (unsigned i = 0; i < FRONT_SIM_KEYS; i++)
-        if (!strcmp(sim->keys[i].path, path))
+        if (sim->keys[i].path[0] == path[0] && !strcmp(sim->keys[i].path, path))
             return (struct front_sim_key *)&sim->keys[i];
     return NULL;
 }
@@ -38,7 +40,7 @@ void front_sim_set(struct front_sim *sim, const char *path, const char *value)
     if (!value) {
         for (unsigned i = 0; i < FRONT_SIM_KEYS; i++) {
             key = &sim->keys[i];
-            if (!strncmp(key->path, path, length) &&
+            if (key->path[0] && !strncmp(key->path, path, length) &&
                 (!key->path[length] || key->path[length] == '/'))
                 key->path[0] = 0;
         }

@@ -21,7 +21,7 @@
 struct sim;
 
 struct front_sim_key {
-    char path[80], value[64];
+    char path[80], value[272];
 };
 
 struct front_sim {
@@ -40,6 +40,8 @@ struct front_sim {
     unsigned live_channels;
 
     unsigned calls, fail_call; /* the fail_call-th call that can fail does; 0: none */
+    void (*point)(
+        struct front_sim *); /* comes before each of them: what happens meanwhile; may be NULL */
 };
 
 void front_sim_open(struct front_sim *sim);
