@@ -5,6 +5,7 @@ TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
 TEST_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir;
 FAKE_STORE = tests/sim/fake_store.c tests/sim/fake_store.h
+EXTRA_DIST += tests/unit/runner.h
 SIM = tests/sim/sim.c tests/sim/sim_setup.c tests/sim/sim.h
 
 check_PROGRAMS += tests/unit/test_vif_state

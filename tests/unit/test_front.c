@@ -6,6 +6,7 @@
 #include <xen/errno.h>
 
 #include "sim/front_sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 64u
 
@@ -461,8 +462,6 @@ int main(void)
 {
     Suite *suite = suite_create("front");
     TCase *tc = tcase_create("states");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
@@ -486,9 +485,5 @@ int main(void)
     tcase_add_test(tc, any_call_may_fail);
     tcase_add_test(tc, bad_configurations);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -18,6 +18,7 @@
 #include <xen/io/netif.h>
 
 #include "sim/fake_xen.h"
+#include "unit/runner.h"
 
 /* In place of the C library's in frontend/linux/tap.c, by a macro. */
 int fake_open(const char *path, int flags, ...);
@@ -297,8 +298,6 @@ int main(void)
 {
     Suite *suite = suite_create("front_linux");
     TCase *tc = tcase_create("program");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_set_timeout(tc, 30);
@@ -314,9 +313,5 @@ int main(void)
     tcase_add_exit_test(tc, version, 0);
     tcase_add_loop_exit_test(tc, wrong_options, 2, 0, sizeof wrong / sizeof wrong[0]);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

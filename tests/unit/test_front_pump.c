@@ -9,6 +9,7 @@
 #include "frontend/linux/pump.h"
 #include "frontend/linux/vnet.h"
 #include "sim/front_sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 256u
 
@@ -286,8 +287,6 @@ int main(void)
 {
     Suite *suite = suite_create("front_pump");
     TCase *tc = tcase_create("pump"), *pure = tcase_create("vnet");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, small_frame_out);
@@ -300,9 +299,5 @@ int main(void)
     tcase_add_test(pure, where_the_checksum_is);
     tcase_add_test(pure, segments_in);
     suite_add_tcase(suite, pure);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

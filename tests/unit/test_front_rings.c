@@ -6,6 +6,7 @@
 #include <xen/errno.h>
 
 #include "sim/front_sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 64u
 
@@ -466,8 +467,6 @@ int main(void)
 {
     Suite *suite = suite_create("front_rings");
     TCase *tc = tcase_create("rings");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, slots_of_a_frame);
@@ -486,9 +485,5 @@ int main(void)
     tcase_add_test(tc, wrong_releases);
     tcase_add_loop_test(tc, noise, 0, 20);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 
 #include "common/why.h"
 #include "sim/fake_xen.h"
+#include "unit/runner.h"
 #include "xen/context.h"
 #include "xen/journal.h"
 #include "xen/port.h"
@@ -483,8 +484,6 @@ int main(void)
 {
     Suite *suite = suite_create("libxen");
     TCase *tc = tcase_create("libxen");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, pins_of_a_guest);
@@ -502,9 +501,5 @@ int main(void)
     tcase_add_test(tc, store_by_libxenstore);
     tcase_add_test(tc, is_there_a_xen);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

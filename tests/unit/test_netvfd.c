@@ -16,6 +16,7 @@
 
 #include "sim/fake_sysfs.h"
 #include "sim/fake_xen.h"
+#include "unit/runner.h"
 #include "vf/pf.h"
 
 int netvfd_main(int argc, char **argv);
@@ -253,8 +254,6 @@ int main(void)
 {
     Suite *suite = suite_create("netvfd");
     TCase *tc = tcase_create("daemon");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 30);
@@ -264,9 +263,5 @@ int main(void)
     tcase_add_test(tc, recovers_held_vfs);
     tcase_add_loop_test(tc, command_line, 0, sizeof options_of / sizeof options_of[0]);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "datapath/tx.h"
 #include "datapath/tx_slots.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 static struct sim sim;
 static struct tx tx;
@@ -581,8 +582,6 @@ int main(void)
 {
     Suite *suite = suite_create("tx");
     TCase *tcase = tcase_create("tx");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, one_frame);
@@ -607,8 +606,5 @@ int main(void)
     tcase_add_test(tcase, notification);
     tcase_add_test(tcase, failing_calls);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "datapath/tx.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 static struct sim sim;
 static struct tx tx;
@@ -458,8 +459,6 @@ int main(void)
 {
     Suite *suite = suite_create("tx_offload");
     TCase *tcase = tcase_create("tx_offload");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, ipv6_checksum_by_the_vf, 0, 4);
@@ -477,8 +476,5 @@ int main(void)
     tcase_add_test(tcase, bad_reference);
     tcase_add_test(tcase, failing_call);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }
