@@ -70,13 +70,20 @@ tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
 tests_unit_test_schema_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_schema_LDADD = xenstore-schema/libschema.a $(CHECK_LIBS)
 
+TX_WORLD = tests/unit/tx_world.c tests/unit/tx_world.h $(SIM)
+
 check_PROGRAMS += tests/unit/test_tx
-tests_unit_test_tx_SOURCES = tests/unit/test_tx.c $(SIM)
+tests_unit_test_tx_SOURCES = tests/unit/test_tx.c $(TX_WORLD)
 tests_unit_test_tx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_tx_refused
+tests_unit_test_tx_refused_SOURCES = tests/unit/test_tx_refused.c $(TX_WORLD)
+tests_unit_test_tx_refused_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_tx_refused_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_tx_offload
-tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c $(SIM)
+tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c $(TX_WORLD)
 tests_unit_test_tx_offload_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_offload_LDADD = $(TEST_LIBS)
 
