@@ -271,6 +271,25 @@ void front_sim_offer(struct front_sim *sim, const char *be, const char *queues)
     set_below(sim, be, "state", "2");
 }
 
+struct netvf_front *front_sim_connect(struct front_sim *sim, struct netvf_front_config config)
+{
+    size_t size = netvf_front_size(config.queues);
+    void *storage = malloc(size);
+    struct netvf_front *front;
+
+    config.port = &sim->port;
+    config.path = FE_DIR;
+    front_sim_make_vif(sim, BE_DIR, "0");
+    front_sim_offer(sim, BE_DIR, "1");
+    if (netvf_front_init(storage, size, &config, &front) < 0 ||
+        netvf_front_step(front) != NETVF_FRONT_CONNECTING)
+        abort();
+    front_sim_set(sim, BE_DIR "/state", "4");
+    if (netvf_front_step(front) != NETVF_FRONT_CONNECTED)
+        abort();
+    return front;
+}
+
 static void *ring(struct front_sim *sim, const char *queue, const char *which)
 {
     char key[64];

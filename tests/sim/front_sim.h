@@ -59,6 +59,10 @@ void front_sim_make_vif(struct front_sim *sim, const char *be, const char *domid
 /* A backend with everything, in InitWait. */
 void front_sim_offer(struct front_sim *sim, const char *be, const char *queues);
 
+/* A frontend of that configuration, whose port and path are filled in, brought to CONNECTED with a backend that offers one
+ * queue. In storage that begins with it: to be freed. */
+struct netvf_front *front_sim_connect(struct front_sim *sim, struct netvf_front_config config);
+
 /* The pages of the rings, by the keys that the frontend has written. `queue`: "" or "queue-1/". */
 netif_tx_sring_t *front_sim_tx(struct front_sim *sim, const char *queue);
 netif_rx_sring_t *front_sim_rx(struct front_sim *sim, const char *queue);

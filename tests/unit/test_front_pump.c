@@ -15,7 +15,6 @@
 
 static struct front_sim sim;
 static struct netvf_front *front;
-static void *storage;
 static struct pump pump;
 static netif_tx_sring_t *tx;
 static netif_rx_sring_t *rx;
@@ -30,8 +29,6 @@ static struct {
 static void setup(void)
 {
     const struct netvf_front_config config = {
-        .port = &sim.port,
-        .path = FE_DIR,
         .queues = 1,
         .rx_buffers = BUFFERS,
         .sg = true,
@@ -43,13 +40,7 @@ static void setup(void)
     int pair[2];
 
     front_sim_open(&sim);
-    front_sim_make_vif(&sim, BE_DIR, "0");
-    front_sim_offer(&sim, BE_DIR, "1");
-    storage = malloc(netvf_front_size(1));
-    ck_assert_int_eq(netvf_front_init(storage, netvf_front_size(1), &config, &front), 0);
-    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTING);
-    front_sim_set(&sim, BE_DIR "/state", "4");
-    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTED);
+    front = front_sim_connect(&sim, config);
     tx = front_sim_tx(&sim, "");
     rx = front_sim_rx(&sim, "");
     for (unsigned i = 0; i < BUFFERS; i++)
@@ -67,7 +58,7 @@ static void teardown(void)
     netvf_front_drop(front);
     ck_assert_uint_eq(sim.live_pages, 0);
     front_sim_close(&sim);
-    free(storage);
+    free(front);
     close(kernel);
     close(pump.tap);
 }

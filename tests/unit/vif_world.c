@@ -399,11 +399,23 @@ void libxl_destroys(void)
     libxl_detaches();
 }
 
-void connected(void)
+void offered(void)
 {
-    libxl_creates(1, "00:16:3e:01:02:03");
+    libxl_creates(1, MAC);
     scan();
     set(BE "/hotplug-status", "connected");
+}
+
+void guest_says(const char *state, const char *ours)
+{
+    set(FE "/state", state);
+    scan();
+    is(BE "/state", ours);
+}
+
+void connected(void)
+{
+    offered();
     netfront_connects();
     scan();
     is(BE "/state", "4");
