@@ -256,12 +256,16 @@ static void check_frame(const struct netvf_front_rx_frame *frame, const struct f
 
 static void receive(unsigned queue)
 {
-    struct netvf_front_rx_frame *frame = &held[held_count].frame;
+    struct held *one;
 
-    if (held_count == HELD_MAX || netvf_front_rx(front, queue, frame) != 1)
+    if (held_count == HELD_MAX)
         return;
-    check_frame(frame, &front->queue[queue]);
-    held[held_count++].queue = queue;
+    one = &held[held_count];
+    if (netvf_front_rx(front, queue, &one->frame) != 1)
+        return;
+    check_frame(&one->frame, &front->queue[queue]);
+    one->queue = queue;
+    held_count++;
 }
 
 static void release(unsigned which)
