@@ -7,6 +7,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/common/allowance.h \
 	backend/common/clock.h \
 	backend/common/counter.h \
+	backend/common/each_file.h \
 	backend/common/log.c backend/common/log.h \
 	backend/common/mac.c backend/common/mac.h \
 	backend/common/sysfs.c backend/common/sysfs.h \

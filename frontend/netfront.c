@@ -76,6 +76,7 @@ static int read_backend(struct netvf_front *front, struct view *view)
     /* Another backend becomes ours in START only: whoever has rings with the former goes there first. */
     if (!view->same && view->there && front->phase == PHASE_START) {
         front->backend = (uint16_t)domid;
+        view->same = true;
         return front_copy(front->backend_path, sizeof front->backend_path, path);
     }
     return 0;
@@ -91,10 +92,11 @@ static int look(struct netvf_front *front, struct view *view)
     if (r == 0 && view->there)
         r = front_read_number(front, front->dir, KEY_FE_STATE, XenbusStateReconfigured, 0,
                               &view->own);
-    if (r == 0 && view->there)
+    /* What stands in the directory of one that is not ours any more is nothing to us, and may be anything. */
+    if (r == 0 && view->same)
         r = front_read_number(front, front->backend_path, KEY_BE_STATE, XenbusStateReconfigured, 0,
                               &view->be);
-    if (r == 0 && view->there)
+    if (r == 0 && view->same)
         r = front_read_number(front, front->backend_path, KEY_BE_ONLINE, 1, 1, &online);
     view->online = online;
     return r;
@@ -185,8 +187,12 @@ static const char *queue_fault(const struct netvf_front *front)
 /* The rings are there until the backend has let them go, but nobody uses them any more. */
 static int leave(struct netvf_front *front, enum xenbus_state state, enum front_phase phase)
 {
-    front->linked = false;
-    return say(front, state, phase);
+    int r = say(front, state, phase);
+
+    /* Not said is not left: the next step looks again at what is to be done. */
+    if (r >= 0)
+        front->linked = false;
+    return r;
 }
 
 static int in_connected(struct netvf_front *front, const struct view *view)

@@ -113,6 +113,8 @@ static int take_data(const struct netvf_front *front, struct front_queue *queue,
         return front_fault(queue, "the backend has put an extra slot into the middle of a frame");
     if (response->flags & NETRXF_gso_prefix)
         return front_fault(queue, "the backend has sent a GSO prefix, which was not offered");
+    if ((response->flags & NETRXF_csum_blank) && !front->csum_blank_ipv4 && !front->csum_blank_ipv6)
+        return front_fault(queue, "the backend has left a checksum blank, which was not offered");
     if (!inside->begun) {
         inside->begun = true;
         inside->extra = response->flags & NETRXF_extra_info;

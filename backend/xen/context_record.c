@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "xen/context_record.h"
 
-#include <dirent.h>
+#include "common/each_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -71,13 +72,5 @@ int context_file_read(const char *name, struct context_file *file, struct contex
 
 void context_file_each(void (*each)(const char *name, void *context), void *context)
 {
-    DIR *dir = opendir(CONTEXT_DIR);
-    struct dirent *entry;
-
-    if (!dir)
-        return;
-    while ((entry = readdir(dir)))
-        if (entry->d_name[0] != '.')
-            each(entry->d_name, context);
-    closedir(dir);
+    each_file(CONTEXT_DIR, each, context);
 }

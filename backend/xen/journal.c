@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "xen/journal.h"
 
-#include <dirent.h>
+#include "common/each_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -127,13 +128,5 @@ void journal_unload(struct journal_file *file, const char *name, int done)
 
 void journal_each(void (*each)(const char *name, void *context), void *context)
 {
-    DIR *dir = opendir(JOURNAL_DIR);
-    struct dirent *entry;
-
-    if (!dir)
-        return;
-    while ((entry = readdir(dir)))
-        if (entry->d_name[0] != '.')
-            each(entry->d_name, context);
-    closedir(dir);
+    each_file(JOURNAL_DIR, each, context);
 }

@@ -79,7 +79,7 @@ static void push(void)
         sim_push_rx(&hostile.sim, gref, i);
 }
 
-/* One act of the guest, the VF or the worker. False if the worker would end the session now. */
+/* One act of the guest, the VF or the worker. */
 static bool step(void)
 {
     unsigned act = input_u8(&hostile.in) % 16;
@@ -116,27 +116,15 @@ static bool step(void)
     }
 }
 
+static int abandon(void)
+{
+    return rx_abandon(&rx);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t fail;
-    bool goes_on = true;
+    static const struct hostile_target target = {open_rx, step, check, abandon};
 
-    hostile_open(data, size);
-    fail = input_u8(&hostile.in);
-    hostile.sim.fail_call = fail < 64 ? fail : 0;
-    open_rx();
-    check();
-    while (goes_on && hostile.in.left) {
-        goes_on = step();
-        if (hostile.sim.fail_call && hostile.sim.calls >= hostile.sim.fail_call)
-            break; /* Xen has failed us: of what is pinned then, Xen alone knows */
-        check();
-    }
-    hostile_new_vf(); /* proven quiet */
-    hostile_check_reach();
-    hostile.sim.fail_call = 0;
-    require(rx_abandon(&rx) == 0);
-    require(!goes_on || hostile.in.left || hostile.sim.live_pins == 0);
-    hostile_close();
+    hostile_run(&target, data, size);
     return 0;
 }

@@ -79,7 +79,7 @@ static bool give_up(void)
     return true;
 }
 
-/* One act of the guest, the VF or the worker. False if the worker would end the session now. */
+/* One act of the guest, the VF or the worker. */
 static bool step(void)
 {
     struct rate rate;
@@ -119,27 +119,15 @@ static bool step(void)
     }
 }
 
+static int abandon(void)
+{
+    return tx_abandon(&tx);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t fail;
-    bool goes_on = true;
+    static const struct hostile_target target = {open_tx, step, check, abandon};
 
-    hostile_open(data, size);
-    fail = input_u8(&hostile.in);
-    hostile.sim.fail_call = fail < 64 ? fail : 0;
-    open_tx();
-    check();
-    while (goes_on && hostile.in.left) {
-        goes_on = step();
-        if (hostile.sim.fail_call && hostile.sim.calls >= hostile.sim.fail_call)
-            break; /* Xen has failed us: of what is pinned then, Xen alone knows */
-        check();
-    }
-    hostile_new_vf(); /* proven quiet */
-    hostile_check_reach();
-    hostile.sim.fail_call = 0;
-    require(tx_abandon(&tx) == 0);
-    require(!goes_on || hostile.in.left || hostile.sim.live_pins == 0);
-    hostile_close();
+    hostile_run(&target, data, size);
     return 0;
 }

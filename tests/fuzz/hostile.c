@@ -110,6 +110,31 @@ void hostile_close(void)
     sim_close(&hostile.sim);
 }
 
+void hostile_run(const struct hostile_target *target, const uint8_t *data, size_t size)
+{
+    struct sim *sim = &hostile.sim;
+    bool goes_on = true;
+    uint8_t fail;
+
+    hostile_open(data, size);
+    fail = input_u8(&hostile.in);
+    sim->fail_call = fail < 64 ? fail : 0;
+    target->open();
+    target->check();
+    while (goes_on && hostile.in.left) {
+        goes_on = target->step();
+        if (sim->fail_call && sim->calls >= sim->fail_call)
+            break; /* Xen has failed us: of what is pinned then, Xen alone knows */
+        target->check();
+    }
+    hostile_new_vf(); /* proven quiet */
+    hostile_check_reach();
+    sim->fail_call = 0;
+    require(target->abandon() == 0);
+    require(!goes_on || hostile.in.left || sim->live_pins == 0);
+    hostile_close();
+}
+
 void hostile_new_vf(void)
 {
     struct sim *sim = &hostile.sim;

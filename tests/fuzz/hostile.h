@@ -41,6 +41,18 @@ extern const uint8_t hostile_mac[6];
 void hostile_open(const uint8_t *data, size_t size);
 void hostile_close(void);
 
+/* One half of the data path, as hostile_run drives it. */
+struct hostile_target {
+    void (*open)(void);
+    bool (*step)(void);  /* one act; false if the worker would end the session now */
+    void (*check)(void); /* the oracle after each step */
+    int (*abandon)(void);
+};
+
+/* A whole input, whose first byte says which of the port's calls fails: steps until its end, or until the session's, and
+ * then nothing is pinned any more. */
+void hostile_run(const struct hostile_target *target, const uint8_t *data, size_t size);
+
 /* A reference out of the input: mostly one of its pages, now and then anything. */
 uint32_t hostile_gref(void);
 /* Acts of any guest, read from the input: `act` 0 to HOSTILE_ACTS - 1. */

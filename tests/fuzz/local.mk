@@ -4,7 +4,7 @@
 FUZZ_CFLAGS = $(AM_CFLAGS) -I$(top_srcdir)/tests
 FUZZ_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS)
 FUZZ_TARGETS = tests/fuzz/fuzz_tx tests/fuzz/fuzz_rx tests/fuzz/fuzz_context tests/fuzz/fuzz_headers \
-	tests/fuzz/fuzz_igbvf tests/fuzz/fuzz_vif tests/fuzz/fuzz_journal
+	tests/fuzz/fuzz_igbvf tests/fuzz/fuzz_vif tests/fuzz/fuzz_journal tests/fuzz/fuzz_front
 HOSTILE = tests/fuzz/hostile.c tests/fuzz/hostile.h $(SIM)
 
 FUZZ_SECONDS = 20
@@ -71,5 +71,13 @@ tests_fuzz_fuzz_journal_CFLAGS = $(FUZZ_CFLAGS) $(XEN_CFLAGS) -UNETVF_RUNDIR \
 	-DNETVF_RUNDIR=\"tests/fuzz/run\"
 tests_fuzz_fuzz_journal_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_journal_LDADD = $(FUZZ_LIBS)
+
+# The frontend's library, which reads shared memory by the same accessor.
+tests_fuzz_fuzz_front_SOURCES = tests/fuzz/fuzz_front.c tests/fuzz/hostile_backend.c \
+	tests/fuzz/hostile_backend.h $(FRONT_SIM) $(SIM) $(FUZZ_MAIN) $(FRONT_SOURCES)
+nodist_tests_fuzz_fuzz_front_SOURCES = xenstore-schema/keys.h
+tests_fuzz_fuzz_front_CFLAGS = $(FUZZ_CFLAGS) -DNETVF_SHM_HOOK
+tests_fuzz_fuzz_front_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_front_LDADD = $(FUZZ_LIBS)
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run

@@ -17,6 +17,8 @@ static struct front_sim *of(struct netvf_front_port *port)
 
 static bool fails(struct front_sim *sim)
 {
+    if (sim->point)
+        sim->point(sim);
     return ++sim->calls == sim->fail_call;
 }
 
@@ -25,7 +27,7 @@ static bool fails(struct front_sim *sim)
 static struct front_sim_key *find(const struct front_sim *sim, const char *path)
 {
     for (unsigned i = 0; i < FRONT_SIM_KEYS; i++)
-        if (!strcmp(sim->keys[i].path, path))
+        if (sim->keys[i].path[0] == path[0] && !strcmp(sim->keys[i].path, path))
             return (struct front_sim_key *)&sim->keys[i];
     return NULL;
 }
@@ -38,7 +40,7 @@ void front_sim_set(struct front_sim *sim, const char *path, const char *value)
     if (!value) {
         for (unsigned i = 0; i < FRONT_SIM_KEYS; i++) {
             key = &sim->keys[i];
-            if (!strncmp(key->path, path, length) &&
+            if (key->path[0] && !strncmp(key->path, path, length) &&
                 (!key->path[length] || key->path[length] == '/'))
                 key->path[0] = 0;
         }
@@ -267,6 +269,25 @@ void front_sim_offer(struct front_sim *sim, const char *be, const char *queues)
         set_below(sim, be, features[i], "1");
     set_below(sim, be, "multi-queue-max-queues", queues);
     set_below(sim, be, "state", "2");
+}
+
+struct netvf_front *front_sim_connect(struct front_sim *sim, struct netvf_front_config config)
+{
+    size_t size = netvf_front_size(config.queues);
+    void *storage = malloc(size);
+    struct netvf_front *front;
+
+    config.port = &sim->port;
+    config.path = FE_DIR;
+    front_sim_make_vif(sim, BE_DIR, "0");
+    front_sim_offer(sim, BE_DIR, "1");
+    if (netvf_front_init(storage, size, &config, &front) < 0 ||
+        netvf_front_step(front) != NETVF_FRONT_CONNECTING)
+        abort();
+    front_sim_set(sim, BE_DIR "/state", "4");
+    if (netvf_front_step(front) != NETVF_FRONT_CONNECTED)
+        abort();
+    return front;
 }
 
 static void *ring(struct front_sim *sim, const char *queue, const char *which)

@@ -21,7 +21,7 @@
 struct sim;
 
 struct front_sim_key {
-    char path[80], value[64];
+    char path[80], value[272];
 };
 
 struct front_sim {
@@ -40,6 +40,8 @@ struct front_sim {
     unsigned live_channels;
 
     unsigned calls, fail_call; /* the fail_call-th call that can fail does; 0: none */
+    void (*point)(
+        struct front_sim *); /* comes before each of them: what happens meanwhile; may be NULL */
 };
 
 void front_sim_open(struct front_sim *sim);
@@ -56,6 +58,10 @@ unsigned front_sim_number(const struct front_sim *sim, const char *key);
 void front_sim_make_vif(struct front_sim *sim, const char *be, const char *domid);
 /* A backend with everything, in InitWait. */
 void front_sim_offer(struct front_sim *sim, const char *be, const char *queues);
+
+/* A frontend of that configuration, whose port and path are filled in, brought to CONNECTED with a backend that offers one
+ * queue. In storage that begins with it: to be freed. */
+struct netvf_front *front_sim_connect(struct front_sim *sim, struct netvf_front_config config);
 
 /* The pages of the rings, by the keys that the frontend has written. `queue`: "" or "queue-1/". */
 netif_tx_sring_t *front_sim_tx(struct front_sim *sim, const char *queue);

@@ -5,6 +5,7 @@ TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
 TEST_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir;
 FAKE_STORE = tests/sim/fake_store.c tests/sim/fake_store.h
+EXTRA_DIST += tests/unit/runner.h
 SIM = tests/sim/sim.c tests/sim/sim_setup.c tests/sim/sim.h
 
 check_PROGRAMS += tests/unit/test_vif_state
@@ -69,13 +70,20 @@ tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
 tests_unit_test_schema_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_schema_LDADD = xenstore-schema/libschema.a $(CHECK_LIBS)
 
+TX_WORLD = tests/unit/tx_world.c tests/unit/tx_world.h $(SIM)
+
 check_PROGRAMS += tests/unit/test_tx
-tests_unit_test_tx_SOURCES = tests/unit/test_tx.c $(SIM)
+tests_unit_test_tx_SOURCES = tests/unit/test_tx.c $(TX_WORLD)
 tests_unit_test_tx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_tx_refused
+tests_unit_test_tx_refused_SOURCES = tests/unit/test_tx_refused.c $(TX_WORLD)
+tests_unit_test_tx_refused_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_tx_refused_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_tx_offload
-tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c $(SIM)
+tests_unit_test_tx_offload_SOURCES = tests/unit/test_tx_offload.c $(TX_WORLD)
 tests_unit_test_tx_offload_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_tx_offload_LDADD = $(TEST_LIBS)
 
@@ -137,6 +145,25 @@ tests_unit_test_context_record_SOURCES = tests/unit/test_context_record.c backen
 tests_unit_test_context_record_CFLAGS = $(TEST_CFLAGS) -UNETVF_RUNDIR \
 	-DNETVF_RUNDIR=\"tests/unit/run-context\"
 tests_unit_test_context_record_LDADD = $(CHECK_LIBS)
+
+# What needs Xen's libraries, on libraries in memory: it is not linked with the real ones.
+FAKE_XEN = tests/sim/fake_xen.c tests/sim/fake_xs.c tests/sim/fake_xen.h
+LIBXEN_SOURCES = backend/xen/context_record.c backend/xen/journal.c backend/xen/libxen.c \
+	backend/xen/libxen_context.c backend/xen/libxen_events.c backend/xen/libxen_recover.c \
+	backend/xen/store_libxen.c
+
+check_PROGRAMS += tests/unit/test_libxen
+tests_unit_test_libxen_SOURCES = tests/unit/test_libxen.c $(FAKE_XEN) $(LIBXEN_SOURCES)
+tests_unit_test_libxen_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS) -UNETVF_RUNDIR \
+	-DNETVF_RUNDIR=\"tests/unit/run-libxen\" -Dfopen=fake_fopen -Dioctl=fake_ioctl
+tests_unit_test_libxen_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_netvfd
+tests_unit_test_netvfd_SOURCES = tests/unit/test_netvfd.c $(FAKE_XEN) $(LIBXEN_SOURCES) \
+	backend/vf/hold.c tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h
+tests_unit_test_netvfd_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS) -UNETVF_RUNDIR \
+	-DNETVF_RUNDIR=\"tests/unit/run-netvfd\" -Dfopen=fake_fopen
+tests_unit_test_netvfd_LDADD = $(TEST_LIBS)
 
 # They look below a sysfs in the build tree.
 check_PROGRAMS += tests/unit/test_pci
@@ -212,6 +239,15 @@ tests_unit_test_front_pump_SOURCES = tests/unit/test_front_pump.c $(FRONT_SIM) $
 tests_unit_test_front_pump_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_front_pump_LDFLAGS = $(AM_LDFLAGS) -static
 tests_unit_test_front_pump_LDADD = $(FRONT_TEST_LIBS)
+
+# The program on Linux, whose main() it calls.
+check_PROGRAMS += tests/unit/test_front_linux
+tests_unit_test_front_linux_SOURCES = tests/unit/test_front_linux.c $(FAKE_XEN) \
+	frontend/linux/port.c frontend/linux/pump.c frontend/linux/tap.c frontend/linux/vnet.c
+tests_unit_test_front_linux_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS) \
+	-Dopen=fake_open -Dioctl=fake_ioctl
+tests_unit_test_front_linux_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_linux_LDADD = $(FRONT_TEST_LIBS)
 
 dist_check_SCRIPTS = tests/unit/test_vif_script.sh tests/unit/test_front_symbols.sh
 TESTS += $(dist_check_SCRIPTS)

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/why.h"
 #include "control/api.h"
+#include "unit/runner.h"
 
 static char directory[32], path[64];
 static struct api *api;
@@ -224,8 +225,6 @@ int main(void)
 {
     Suite *suite = suite_create("api");
     TCase *test = tcase_create("api");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_set_timeout(test, 20);
@@ -238,8 +237,5 @@ int main(void)
     tcase_add_test(test, serves_no_more_than_it_can);
     tcase_add_test(test, survives_a_client_that_leaves);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "unit/runner.h"
 #include "vf/bar_guard.h"
 
 #define SIZE 0x4000u
@@ -94,8 +95,6 @@ int main(void)
 {
     Suite *suite = suite_create("bar_guard");
     TCase *test = tcase_create("bar_guard");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, reads_ones_once_it_is_gone);
@@ -103,8 +102,5 @@ int main(void)
     tcase_add_test_raise_signal(test, no_other_memory_is_covered_up, SIGBUS);
     tcase_add_test(test, places_are_given_back);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

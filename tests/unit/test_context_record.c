@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "unit/runner.h"
 #include "xen/context_record.h"
 
 #define DIRECTORY NETVF_RUNDIR "/context/"
@@ -116,8 +117,6 @@ int main(void)
 {
     Suite *suite = suite_create("context_record");
     TCase *test = tcase_create("context_record");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, clean, clean);
     tcase_add_test(test, what_is_written_is_read);
@@ -125,8 +124,5 @@ int main(void)
     tcase_add_test(test, no_record);
     tcase_add_test(test, no_space);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datapath/ctrl.h"
+#include "unit/runner.h"
 
 #define SLOTS        128u /* (4096 - 64) / 16 = 252, rounded down to a power of two */
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -201,8 +202,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctrl");
     TCase *test = tcase_create("ctrl");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, NULL);
     tcase_add_loop_test(test, each_type, 0, (int)COUNT(answers));
@@ -215,8 +214,5 @@ int main(void)
     tcase_add_test(test, event_only_if_asked_for);
     tcase_add_test(test, any_bytes);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

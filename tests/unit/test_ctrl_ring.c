@@ -11,6 +11,7 @@
 
 #include "common/why.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 static int sleep_in_test(struct pollfd *fds, nfds_t count, int ms);
 static int clock_in_test(clockid_t clock, struct timespec *now);
@@ -303,8 +304,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctrl_ring");
     TCase *loop = tcase_create("loop"), *test = tcase_create("thread");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(loop, no_wake_up_is_lost);
     tcase_add_loop_test(loop, flood_is_rationed, 0, 2);
@@ -316,8 +315,5 @@ int main(void)
     tcase_add_loop_test(test, cannot_be_opened, 0, 2);
     tcase_set_timeout(test, 60);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <xen/errno.h>
 
 #include "sim/front_sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 64u
 
@@ -264,6 +265,23 @@ START_TEST(migrated)
 }
 END_TEST
 
+/* What the former backend's directory says is nothing to us, wherever we stood with it. */
+START_TEST(former_backend_left_noise)
+{
+    connect_to("1");
+    if (_i)
+        netvf_front_drop(front);
+    front_sim_set(&sim, BE_DIR "/state", "x");
+    front_sim_set(&sim, BE_DIR "/online", "maybe");
+    front_sim_make_vif(&sim, BE_DIR2, "3");
+    ck_assert_int_eq(netvf_front_step(front), _i ? NETVF_FRONT_DOWN : NETVF_FRONT_WAITING);
+    netvf_front_open(front);
+    front_sim_offer(&sim, BE_DIR2, "1");
+    expect_step(NETVF_FRONT_CONNECTING, 4);
+    ck_assert_uint_eq(netvf_front_link(front)->backend, 3);
+}
+END_TEST
+
 /* The same directories, the same domain, only the states are back: a restore on the same host. */
 START_TEST(restored)
 {
@@ -314,6 +332,24 @@ START_TEST(fault_ends_the_connection)
     netvf_front_open(front);
     expect_step(NETVF_FRONT_CONNECTING, 4);
     ck_assert_ptr_null(netvf_front_fault(front));
+}
+END_TEST
+
+/* The word of the end fails: nothing has ended, and where the backend is back by then, nothing does. */
+START_TEST(end_that_could_not_be_told)
+{
+    connect_to("1");
+    be("5");
+    sim.calls = 0;
+    sim.fail_call = 6; /* after the five keys that each step reads */
+    expect_step(-XEN_EIO, 4);
+    ck_assert_ptr_nonnull(netvf_front_link(front));
+    be("4");
+    expect_step(NETVF_FRONT_CONNECTED, 4);
+    ck_assert_int_eq(netvf_front_rx_arm(front, 0), 0);
+    be("5");
+    expect_step(NETVF_FRONT_CLOSING, 6);
+    ck_assert_ptr_null(netvf_front_link(front));
 }
 END_TEST
 
@@ -426,8 +462,6 @@ int main(void)
 {
     Suite *suite = suite_create("front");
     TCase *tc = tcase_create("states");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
@@ -440,18 +474,16 @@ int main(void)
     tcase_add_test(tc, backend_closes);
     tcase_add_test(tc, taken_away_while_connected);
     tcase_add_test(tc, migrated);
+    tcase_add_loop_test(tc, former_backend_left_noise, 0, 2);
     tcase_add_test(tc, restored);
     tcase_add_test(tc, predecessor_left_connected);
     tcase_add_test(tc, predecessor_left_closed);
     tcase_add_test(tc, fault_ends_the_connection);
+    tcase_add_test(tc, end_that_could_not_be_told);
     tcase_add_test(tc, somebody_came_in_between);
     tcase_add_test(tc, carrier);
     tcase_add_test(tc, any_call_may_fail);
     tcase_add_test(tc, bad_configurations);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "datapath/tx.h"
 #include "sim/front_sim.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 64u
 
@@ -288,8 +289,6 @@ int main(void)
 {
     Suite *suite = suite_create("front_pair");
     TCase *tc = tcase_create("pair");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, frames_out);
@@ -298,9 +297,5 @@ int main(void)
     tcase_add_test(tc, chain_in);
     tcase_add_loop_test(tc, calls_of_the_backend_fail, 0, 16);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

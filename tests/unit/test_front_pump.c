@@ -9,12 +9,12 @@
 #include "frontend/linux/pump.h"
 #include "frontend/linux/vnet.h"
 #include "sim/front_sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 256u
 
 static struct front_sim sim;
 static struct netvf_front *front;
-static void *storage;
 static struct pump pump;
 static netif_tx_sring_t *tx;
 static netif_rx_sring_t *rx;
@@ -30,8 +30,6 @@ static struct {
 static void setup(void)
 {
     const struct netvf_front_config config = {
-        .port = &sim.port,
-        .path = FE_DIR,
         .queues = 1,
         .rx_buffers = BUFFERS,
         .sg = true,
@@ -43,13 +41,7 @@ static void setup(void)
     int pair[2];
 
     front_sim_open(&sim);
-    front_sim_make_vif(&sim, BE_DIR, "0");
-    front_sim_offer(&sim, BE_DIR, "1");
-    storage = malloc(netvf_front_size(1));
-    ck_assert_int_eq(netvf_front_init(storage, netvf_front_size(1), &config, &front), 0);
-    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTING);
-    front_sim_set(&sim, BE_DIR "/state", "4");
-    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTED);
+    front = front_sim_connect(&sim, config);
     tx = front_sim_tx(&sim, "");
     rx = front_sim_rx(&sim, "");
     for (unsigned i = 0; i < BUFFERS; i++)
@@ -68,7 +60,7 @@ static void teardown(void)
     netvf_front_drop(front);
     ck_assert_uint_eq(sim.live_pages, 0);
     front_sim_close(&sim);
-    free(storage);
+    free(front);
     close(kernel);
     close(taps[0]);
 }
@@ -307,8 +299,6 @@ int main(void)
 {
     Suite *suite = suite_create("front_pump");
     TCase *tc = tcase_create("pump"), *pure = tcase_create("vnet");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, small_frame_out);
@@ -322,9 +312,5 @@ int main(void)
     tcase_add_test(pure, segments_in);
     tcase_add_test(pure, flows);
     suite_add_tcase(suite, pure);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -6,42 +6,39 @@
 #include <xen/errno.h>
 
 #include "sim/front_sim.h"
+#include "unit/runner.h"
 
 #define BUFFERS 64u
 
 static struct front_sim sim;
 static struct netvf_front *front;
-static void *storage;
 static netif_tx_sring_t *tx;
 static netif_rx_sring_t *rx;
 static struct netvf_front_done done[256];
 static struct netvf_front_rx_frame frame;
 static const uint8_t *posted[BUFFERS]; /* a response overwrites its request */
 
-static void setup(void)
+static void open_front(bool offloads)
 {
     const struct netvf_front_config config = {
-        .port = &sim.port,
-        .path = FE_DIR,
         .queues = 1,
         .rx_buffers = BUFFERS,
-        .sg = true,
-        .gso_tcpv4 = true,
-        .csum_blank_ipv4 = true,
+        .sg = offloads,
+        .gso_tcpv4 = offloads,
+        .csum_blank_ipv4 = offloads,
     };
 
     front_sim_open(&sim);
-    front_sim_make_vif(&sim, BE_DIR, "0");
-    front_sim_offer(&sim, BE_DIR, "1");
-    storage = malloc(netvf_front_size(1));
-    ck_assert_int_eq(netvf_front_init(storage, netvf_front_size(1), &config, &front), 0);
-    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTING);
-    front_sim_set(&sim, BE_DIR "/state", "4");
-    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTED);
+    front = front_sim_connect(&sim, config);
     tx = front_sim_tx(&sim, "");
     rx = front_sim_rx(&sim, "");
     for (unsigned i = 0; i < BUFFERS; i++)
         posted[i] = sim.pages[rx->ring[i].req.gref];
+}
+
+static void setup(void)
+{
+    open_front(true);
 }
 
 static void teardown(void)
@@ -49,7 +46,7 @@ static void teardown(void)
     netvf_front_drop(front);
     ck_assert_uint_eq(sim.live_pages, 0);
     front_sim_close(&sim);
-    free(storage);
+    free(front);
 }
 
 static void answer_tx(unsigned id, int status)
@@ -390,6 +387,30 @@ START_TEST(hostile_answers)
 }
 END_TEST
 
+/* To a caller who takes whole frames in one piece only. */
+START_TEST(nothing_was_offered)
+{
+    teardown();
+    open_front(false);
+    answer_rx(0, NETRXF_data_validated, 60);
+    ck_assert_int_eq(netvf_front_rx(front, 0, &frame), 1);
+    switch (_i) {
+    case 0:
+        answer_rx(0, NETRXF_csum_blank, 60);
+        break;
+    case 1:
+        answer_rx(0, NETRXF_more_data, 60);
+        break;
+    case 2:
+        answer_rx(0, NETRXF_extra_info, 60);
+        answer_extra(XEN_NETIF_EXTRA_TYPE_GSO, XEN_NETIF_GSO_TYPE_TCPV4, 1448, 0);
+        break;
+    }
+    ck_assert_int_eq(netvf_front_rx(front, 0, &frame), -XEN_EBADMSG);
+    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CLOSING);
+}
+END_TEST
+
 /* The caller's own mistakes, and frames from before a reconnection. */
 START_TEST(wrong_releases)
 {
@@ -437,8 +458,6 @@ int main(void)
 {
     Suite *suite = suite_create("front_rings");
     TCase *tc = tcase_create("rings");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, slots_of_a_frame);
@@ -453,12 +472,9 @@ int main(void)
     tcase_add_test(tc, no_frames);
     tcase_add_test(tc, most_parts);
     tcase_add_loop_test(tc, hostile_answers, 0, 11);
+    tcase_add_loop_test(tc, nothing_was_offered, 0, 3);
     tcase_add_test(tc, wrong_releases);
     tcase_add_loop_test(tc, noise, 0, 20);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -5,7 +5,7 @@ library=frontend/.libs/libnetvf-front.a
 
 symbols=$(nm "$library") || exit 99
 case $symbols in
-*__asan_*|*__ubsan_*) exit 0 ;; # a sanitizer brings wants of its own
+*__asan_*|*__ubsan_*|*__gcov_*) exit 0 ;; # they bring wants of their own
 esac
 wants=$(printf '%s\n' "$symbols" | awk '
     NF == 2 && $1 == "U" { wanted[$2] = 1 }

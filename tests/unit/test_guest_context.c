@@ -10,6 +10,7 @@
 #include "sim/sim.h"
 #include "translate/frame_cache.h"
 #include "translate/translate.h"
+#include "unit/runner.h"
 #include "xen/context.h"
 
 #define BACKEND 0u
@@ -242,8 +243,6 @@ int main(void)
 {
     Suite *suite = suite_create("guest_context");
     TCase *tests = tcase_create("iommu");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, address_is_the_frame);
@@ -256,8 +255,5 @@ int main(void)
     tcase_add_test(tests, mapped_pages_are_bounded);
     tcase_add_test(tests, headers_are_checked_in_private_and_then_copied);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "datapath/headers.h"
+#include "unit/runner.h"
 
 static uint8_t bytes[HEADER_COPY];
 static struct headers headers;
@@ -324,8 +325,6 @@ int main(void)
 {
     Suite *suite = suite_create("headers");
     TCase *tcase = tcase_create("headers");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, arp);
@@ -345,8 +344,5 @@ int main(void)
     tcase_add_loop_test(tcase, lies, 0, 8);
     tcase_add_test(tcase, noise);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

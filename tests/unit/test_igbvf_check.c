@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/why.h"
+#include "unit/runner.h"
 /* Its control half is not reachable but through sysfs; here it is driven by itself. */
 #include "vf/igbvf.c"
 
@@ -140,8 +141,6 @@ int main(void)
 {
     Suite *suite = suite_create("igbvf_check");
     TCase *test = tcase_create("igbvf_check");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, all_well);
@@ -152,8 +151,5 @@ int main(void)
     tcase_add_test(test, gone);
     tcase_add_test(test, replaced);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/runner.h"
 #include "vf/igbvf_desc.h"
 #include "vf/igbvf_private.h"
 
@@ -301,8 +302,6 @@ int main(void)
 {
     Suite *suite = suite_create("igbvf");
     TCase *tcase = tcase_create("descriptors");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, multicast_message);
@@ -318,8 +317,5 @@ int main(void)
     tcase_add_test(tcase, receive_ring);
     tcase_add_test(tcase, second_pair);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

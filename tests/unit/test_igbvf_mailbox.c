@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/why.h"
+#include "unit/runner.h"
 #include "vf/igbvf_private.h"
 
 #define CTS 0x20000000u
@@ -157,8 +158,6 @@ int main(void)
 {
     Suite *suite = suite_create("igbvf_mailbox");
     TCase *tcase = tcase_create("igbvf_mailbox");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, frame_size);
@@ -168,8 +167,5 @@ int main(void)
     tcase_add_test(tcase, emulated);
     tcase_add_test(tcase, refusal);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

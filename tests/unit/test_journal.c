@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "unit/runner.h"
 #include "xen/journal.h"
 
 /* What daemons have written so far is read by this one: nothing in it may move. */
@@ -131,16 +132,11 @@ int main(void)
 {
     Suite *suite = suite_create("journal");
     TCase *test = tcase_create("journal");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, clean, clean);
     tcase_add_test(test, each_queue_has_its_own);
     tcase_add_test(test, former_journal_loads);
     tcase_add_test(test, what_is_no_journal_does_not_load);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "control/kernel_vifs.h"
 #include "sim/fake_store.h"
 #include "sim/fake_sysfs.h"
+#include "unit/runner.h"
 #include "xen/store.h"
 
 #define BUS "bus/xen-backend"
@@ -126,8 +127,6 @@ int main(void)
 {
     Suite *suite = suite_create("kernel_vifs");
     TCase *test = tcase_create("kernel_vifs");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, switches_autoprobe_off_and_back);
@@ -137,8 +136,5 @@ int main(void)
     tcase_add_test(test, waits_until_it_can_tell);
     tcase_add_test(test, says_that_there_is_no_bus);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

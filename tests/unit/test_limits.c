@@ -7,6 +7,7 @@
 
 #include "datapath/bucket.h"
 #include "datapath/mcast.h"
+#include "unit/runner.h"
 
 #define MS 1000000ull
 
@@ -147,8 +148,6 @@ int main(void)
 {
     Suite *suite = suite_create("limits");
     TCase *tcase = tcase_create("limits");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tcase, no_limit);
     tcase_add_test(tcase, one_interval);
@@ -158,8 +157,5 @@ int main(void)
     tcase_add_test(tcase, only_groups);
     tcase_add_test(tcase, telling);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

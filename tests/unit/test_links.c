@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/why.h"
+#include "unit/runner.h"
 #include "vf/links.h"
 
 static struct links *links;
@@ -88,8 +89,6 @@ int main(void)
 {
     Suite *suite = suite_create("links");
     TCase *test = tcase_create("links");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, up_down_and_carrier_count);
@@ -97,8 +96,5 @@ int main(void)
     tcase_add_test(test, many_devices);
     tcase_add_test(test, nothing_to_drain);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "control/negotiate.h"
 #include "control/session.h"
 #include "sim/fake_store.h"
+#include "unit/runner.h"
 #include "xen/store.h"
 
 #define BE           "/local/domain/0/backend/vif/1/0"
@@ -485,8 +486,6 @@ int main(void)
 {
     Suite *suite = suite_create("negotiate");
     TCase *test = tcase_create("negotiate");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, config_of_a_stock_vif_line);
@@ -504,8 +503,5 @@ int main(void)
     tcase_add_loop_test(test, answer_refuses, 0, (int)COUNT(bad_answers));
     tcase_add_test(test, answer_refuses_bytes);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

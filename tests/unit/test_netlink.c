@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/why.h"
+#include "unit/runner.h"
 #include "vf/netlink.h"
 
 static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0x03};
@@ -36,14 +37,9 @@ int main(void)
 {
     Suite *suite = suite_create("netlink");
     TCase *test = tcase_create("netlink");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(test, no_such_device);
     tcase_add_test(test, device_without_vfs);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

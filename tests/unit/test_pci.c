@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/why.h"
+#include "unit/runner.h"
 #include "vf/igbvf_regs.h"
 #include "vf/pci.h"
 #include "vf/pf.h"
@@ -225,8 +226,6 @@ int main(void)
 {
     Suite *suite = suite_create("pci");
     TCase *test = tcase_create("pci");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, clean);
     tcase_add_test(test, capabilities);
@@ -239,8 +238,5 @@ int main(void)
     tcase_add_test(test, open_and_close);
     tcase_add_test(test, not_opened);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

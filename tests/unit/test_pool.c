@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/why.h"
 #include "sim/fake_sysfs.h"
+#include "unit/runner.h"
 #include "vf/pool.h"
 #include "vf/vf.h"
 
@@ -489,8 +490,6 @@ int main(void)
 {
     Suite *suite = suite_create("pool");
     TCase *test = tcase_create("pool");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, lends_and_takes_back);
@@ -512,8 +511,5 @@ int main(void)
     tcase_add_test(test, quiets_what_was_left_running);
     tcase_add_test(test, lists_pfs);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -8,6 +8,7 @@
 #include "datapath/rx.h"
 #include "datapath/tx.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 #include "vf/absent.h"
 
 static struct sim sim;
@@ -263,8 +264,6 @@ int main(void)
 {
     Suite *suite = suite_create("resume");
     TCase *tcase = tcase_create("resume");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, frames_on_their_way_are_answered);
@@ -276,8 +275,5 @@ int main(void)
     tcase_add_test(tcase, failing_release);
     tcase_add_test(tcase, nothing_taken_nothing_answered);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "datapath/rx.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 static struct sim sim;
 static struct rx rx;
@@ -375,8 +376,6 @@ int main(void)
 {
     Suite *suite = suite_create("rx");
     TCase *tcase = tcase_create("rx");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, straight_into_the_guests_page);
@@ -397,8 +396,5 @@ int main(void)
     tcase_add_test(tcase, asking);
     tcase_add_test(tcase, failing_release);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unit/runner.h"
 #include "xenstore-schema/check.h"
 #include "xenstore-schema/keys.h"
 
@@ -484,8 +485,6 @@ int main(void)
 {
     Suite *suite = suite_create("schema");
     TCase *notation = tcase_create("notation"), *checker = tcase_create("checker");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(notation, notation_is_kept);
     tcase_add_test(notation, every_macro_is_unique);
@@ -501,8 +500,5 @@ int main(void)
     tcase_add_test(checker, unknown_keys_are_warned_of);
     tcase_add_test(checker, an_empty_directory_misses_everything);
     suite_add_tcase(suite, checker);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "control/session.h"
 #include "datapath/tx.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 #include "xen/context.h"
 
 #define FRAME 60u
@@ -542,8 +543,6 @@ int main(void)
 {
     Suite *suite = suite_create("session");
     TCase *test = tcase_create("session");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_set_timeout(test, 30);
@@ -568,8 +567,5 @@ int main(void)
     tcase_add_loop_test(test, no_control_ring_to_be_had, 1, 3);
     tcase_add_test(test, vf_is_not_quiet);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

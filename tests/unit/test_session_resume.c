@@ -12,6 +12,7 @@
 #include "common/why.h"
 #include "control/session.h"
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 static struct sim sim;
 static struct port_ops port_ops;
@@ -429,8 +430,6 @@ int main(void)
 {
     Suite *suite = suite_create("session");
     TCase *test = tcase_create("session");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_set_timeout(test, 30);
@@ -442,8 +441,5 @@ int main(void)
     tcase_add_test(test, ends_while_paused);
     tcase_add_test(test, a_vf_that_stops_sending);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

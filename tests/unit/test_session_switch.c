@@ -15,6 +15,7 @@
 #include "datapath/tx.h"
 #include "sim/sim.h"
 #include "translate/translate.h"
+#include "unit/runner.h"
 #include "xen/context.h"
 
 #define QUEUES  2u
@@ -500,8 +501,6 @@ int main(void)
 {
     Suite *suite = suite_create("session_switch");
     TCase *test = tcase_create("session_switch");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_set_timeout(test, 30);
@@ -514,8 +513,5 @@ int main(void)
     tcase_add_test(test, none_in_between);
     tcase_add_test(test, ends_parted);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -4,41 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "datapath/tx.h"
-#include "sim/sim.h"
+#include "unit/runner.h"
+#include "unit/tx_world.h"
 
-static struct sim sim;
-static struct tx tx;
-static struct translate translate;
-static struct echo echo;
-static struct dma_page header_pages[TX_PAGES];
 static struct port_ops port_ops;
-static bool notify;
 static uint8_t frame[9100];
 
 static void setup(void)
 {
-    sim_open(&sim);
-    memset(&tx, 0, sizeof tx);
+    tx_setup();
     port_ops = *sim.port.ops;
     sim.port.ops = &port_ops;
-    port_ops.dma_alloc(&sim.port, header_pages, TX_PAGES);
-    translate_host(&translate, &sim.port);
-    tx.port = &sim.port;
-    tx.translate = &translate;
-    tx.queue = &sim.queue;
-    tx.header_pages = tx.private_pages = header_pages;
-    echo = (struct echo){.buffer = vf_rx_buffer(&sim.vf)};
-    tx.echo = &echo;
-    tx.echo_count = 1;
-    memcpy(tx.mac, "\x00\x16\x3e\x01\x02\x03", 6);
-    tx_attach(&tx, sim.tx_ring);
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(sim.stray, 0);
-    sim_close(&sim);
 }
 
 static void put16(uint8_t *at, unsigned value)
@@ -107,15 +83,6 @@ static uint32_t push(unsigned flags, unsigned total)
     memcpy(sim_bytes(&sim, gref), frame, total);
     sim_push_tx(&sim, gref, 0, flags, 0, total);
     return gref;
-}
-
-static void push_gso(unsigned mss, unsigned type)
-{
-    netif_extra_info_t extra = {.type = XEN_NETIF_EXTRA_TYPE_GSO};
-
-    extra.u.gso.size = (uint16_t)mss;
-    extra.u.gso.type = (uint8_t)type;
-    sim_push_extra(&sim, &extra);
 }
 
 static void expect_dropped(void)
@@ -458,10 +425,8 @@ int main(void)
 {
     Suite *suite = suite_create("tx_offload");
     TCase *tcase = tcase_create("tx_offload");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, tx_teardown);
     tcase_add_loop_test(tcase, ipv6_checksum_by_the_vf, 0, 4);
     tcase_add_test(tcase, gso_ipv6);
     tcase_add_loop_test(tcase, gso_refused, 0, 8);
@@ -477,8 +442,5 @@ int main(void)
     tcase_add_test(tcase, bad_reference);
     tcase_add_test(tcase, failing_call);
     suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

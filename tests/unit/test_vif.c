@@ -155,9 +155,7 @@ START_TEST(detaches)
     ck_assert(scan()); /* time is running */
     is(BE "/state", "5");
     ck_assert_uint_eq(world.sessions, 1);
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("6", "6");
     is(BE "/netvf/state", "closed");
     nothing_held();
     set(BE, NULL);
@@ -262,17 +260,13 @@ static void detach_between(struct store *same)
 
 START_TEST(libxl_comes_in_between)
 {
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     netfront_connects();
     /* libxl detaches while the session is being started: its 5 must not become a 4. */
     fake_store_interfere(world.store, detach_between);
     scan();
     is(BE "/state", "5");
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("6", "6");
     nothing_held();
 }
 END_TEST
@@ -378,9 +372,7 @@ END_TEST
 /* What counts is what the guest was offered, not what the daemon that finds it would offer. */
 START_TEST(restarts_with_fewer_queues)
 {
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     netfront_connects_two_queues();
     scan();
     is(BE "/state", "4");

@@ -251,9 +251,7 @@ START_TEST(guest_closes_while_it_waits)
     world.failed = true;
     check(true);
     waiting("down");
-    set(FE "/state", "5");
-    scan();
-    is(BE "/state", "5");
+    guest_says("5", "5");
     is(BE "/netvf/state", "closed");
     ck_assert(!fake_store_has(world.store, BE "/netvf/error"));
     ck_assert(!fake_store_has(world.store, BE "/carrier"));
@@ -261,9 +259,7 @@ START_TEST(guest_closes_while_it_waits)
     scan();
     nothing_held();
     pf_comes_up();
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("1", "2");
     netfront_connects();
     scan();
     is(BE "/netvf/state", "connected");
@@ -307,9 +303,7 @@ END_TEST
 /* The guest connects just when the PF is down, or its VF does not come up. */
 START_TEST(connects_without_a_vf)
 {
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     world.refuse_vf = true;
     pf_goes_down();
     netfront_connects();
@@ -326,17 +320,11 @@ END_TEST
 START_TEST(comes_back_while_the_pf_is_down)
 {
     connected();
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("1", "2");
     set(FE "/state", "5");
     scan();
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("6", "6");
+    guest_says("1", "2");
     pf_goes_down();
     netfront_connects();
     world.refuse_vf = true;

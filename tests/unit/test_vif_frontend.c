@@ -5,26 +5,18 @@
 START_TEST(driver_is_reloaded)
 {
     connected();
-    set(FE "/state", "5");
-    scan();
-    is(BE "/state", "5");
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("5", "5");
+    guest_says("6", "6");
     is(BE "/netvf/state", "closed");
     ck_assert_uint_eq(world.vfs, 1);
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("1", "2");
     is(BE "/netvf/state", "bound");
     netfront_connects();
     scan();
     is(BE "/state", "4");
     ck_assert_uint_eq(world.taken, 1);
     /* kexec: straight back to Initialising. */
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("1", "2");
     ck_assert_uint_eq(world.sessions, 0);
 }
 END_TEST
@@ -108,9 +100,7 @@ START_TEST(fault_then_a_shortcut)
     world.state = SESSION_GUEST_FAULT;
     scan();
     is(BE "/state", "5");
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("6", "6");
     world.state = SESSION_RUNNING;
     netfront_connects();
     scan();
@@ -154,9 +144,7 @@ END_TEST
 
 START_TEST(malformed_answer)
 {
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     netfront_connects();
     set(FE "/tx-ring-ref", "0x8");
     scan();
@@ -167,9 +155,7 @@ START_TEST(malformed_answer)
     scan();
     is(BE "/state", "6");
     nothing_held();
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("1", "2");
 }
 END_TEST
 
@@ -191,15 +177,11 @@ static void connected_with_headroom(void)
 START_TEST(xdp_program)
 {
     connected_with_headroom();
-    set(FE "/state", "7");
-    scan();
-    is(BE "/state", "8");
+    guest_says("7", "8");
     set(FE "/xdp-headroom", "256");
     scan();
     is(BE "/state", "8");
-    set(FE "/state", "4");
-    scan();
-    is(BE "/state", "4");
+    guest_says("4", "4");
     is(BE "/netvf/state", "connected");
     /* The program goes; its VF does meanwhile. */
     world.failed = true;
@@ -208,9 +190,7 @@ START_TEST(xdp_program)
     set(FE "/xdp-headroom", "0");
     scan();
     is(BE "/state", "8");
-    set(FE "/state", "4");
-    scan();
-    is(BE "/state", "4");
+    guest_says("4", "4");
     ck_assert_uint_eq(world.started, 1);
     ck_assert_uint_eq(world.stopped, 0);
 }
@@ -220,9 +200,7 @@ START_TEST(xdp_program_wants_too_much)
 {
     connected_with_headroom();
     set(FE "/xdp-headroom", "512");
-    set(FE "/state", "7");
-    scan();
-    is(BE "/state", "5");
+    guest_says("7", "5");
     is(BE "/netvf/state", "fault");
     is(BE "/netvf/error", "the guest's xdp-headroom is no number from 0 to 256");
 }
@@ -233,12 +211,8 @@ START_TEST(closes_out_of_reconfigured)
     connected_with_headroom();
     set(FE "/state", "7");
     scan();
-    set(FE "/state", "5");
-    scan();
-    is(BE "/state", "5");
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("5", "5");
+    guest_says("6", "6");
     ck_assert_uint_eq(world.sessions, 0);
 }
 END_TEST
@@ -319,9 +293,7 @@ END_TEST
 
 START_TEST(half_a_control_ring)
 {
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     set(FE "/ctrl-ring-ref", "20");
     netfront_connects();
     scan();
@@ -333,9 +305,7 @@ END_TEST
 
 START_TEST(session_does_not_start)
 {
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     world.refuse_start = true;
     netfront_connects();
     scan();
@@ -355,13 +325,9 @@ START_TEST(guest_fault)
     ck_assert_uint_eq(world.stopped, 1);
     scan();
     ck_assert_uint_eq(world.stopped, 1);
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("6", "6");
     is(BE "/netvf/state", "fault");
-    set(FE "/state", "1");
-    scan();
-    is(BE "/state", "2");
+    guest_says("1", "2");
     ck_assert(!fake_store_has(world.store, BE "/netvf/error"));
     netfront_connects();
     scan();

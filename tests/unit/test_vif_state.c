@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/vif_state.h"
+#include "unit/runner.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -353,14 +354,9 @@ int main(void)
 {
     Suite *suite = suite_create("vif_state");
     TCase *test = tcase_create("vif_state");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(test, every_rule, 0, (int)COUNT(rules));
     tcase_add_loop_test(test, every_snapshot_comes_to_rest, 0, 9);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

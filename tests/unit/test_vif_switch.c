@@ -281,9 +281,7 @@ START_TEST(goes_away_meanwhile)
     is(BE "/state", "5");
     is(BE "/netvf/translation", "iommu");
     ck_assert(!fake_store_has(world.store, WISH));
-    set(FE "/state", "6");
-    scan();
-    is(BE "/state", "6");
+    guest_says("6", "6");
     ck_assert_uint_eq(world.sessions, 0);
 }
 END_TEST
@@ -315,9 +313,7 @@ START_TEST(out_of_a_wish_that_never_comes_true)
 {
     world.no_context = true;
     set(WISH, "iommu");
-    libxl_creates(1, MAC);
-    scan();
-    set(BE "/hotplug-status", "connected");
+    offered();
     netfront_connects();
     scan();
     is(BE "/netvf/state", "waiting");

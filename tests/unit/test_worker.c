@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sim/sim.h"
+#include "unit/runner.h"
 
 static int sleep_in_test(struct pollfd *fds, nfds_t count, const struct timespec *limit,
                          const sigset_t *mask);
@@ -520,8 +521,6 @@ int main(void)
 {
     Suite *suite = suite_create("worker");
     TCase *test = tcase_create("wake-ups");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(test, 120);
     tcase_add_test(test, points_are_enough);
@@ -536,8 +535,5 @@ int main(void)
     tcase_add_test(test, watchdog_counts);
     tcase_add_test(test, ping_pong);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "unit/runner.h"
 #include "unit/vif_world.h"
 
 #include "control/api_answer.h"
@@ -398,11 +399,23 @@ void libxl_destroys(void)
     libxl_detaches();
 }
 
-void connected(void)
+void offered(void)
 {
-    libxl_creates(1, "00:16:3e:01:02:03");
+    libxl_creates(1, MAC);
     scan();
     set(BE "/hotplug-status", "connected");
+}
+
+void guest_says(const char *state, const char *ours)
+{
+    set(FE "/state", state);
+    scan();
+    is(BE "/state", ours);
+}
+
+void connected(void)
+{
+    offered();
     netfront_connects();
     scan();
     is(BE "/state", "4");
@@ -420,15 +433,10 @@ int world_run(const char *name, const TTest *const tests[], unsigned count)
 {
     Suite *suite = suite_create(name);
     TCase *test = tcase_create(name);
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(test, world_open, world_close);
     for (unsigned i = 0; i < count; i++)
         tcase_add_test(test, tests[i]);
     suite_add_tcase(suite, test);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

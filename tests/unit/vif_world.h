@@ -88,6 +88,10 @@ void libxl_creates(unsigned domid, const char *mac);
 void libxl_detaches(void);
 void libxl_destroys(void);
 void netfront_connects(void);
+/* vif 1/0, from its creation to state 2, with its VF. */
+void offered(void);
+/* Its guest writes its state, which is seen, and then ours is that one. */
+void guest_says(const char *state, const char *ours);
 /* vif 1/0, from its creation to state 4. */
 void connected(void);
 void nothing_held(void);
