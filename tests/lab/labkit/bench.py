@@ -8,18 +8,19 @@ import contextlib
 import threading
 import time
 
-from . import benchreport, igbvf, mainjob, ours, switching, teardown
+from . import benchreport, igbvf, mainjob, ours, switching, tapfront, teardown
 from .base import Fail, say, wait_for
 from .gauges import COST_KEYS, KEYS, Baseline, Station, gauges
 from .lab import Lab
 from .outside import mbps
 from .runner import PATIENCE, Deadline, reason_of
 
-CONTENDERS = ("kernel", "host", "iommu", "window", "bare_vf", "bare_pf")
-NOT_THERE = {"window": "there is no translation window yet"}
+CONTENDERS = ("kernel", "host", "iommu", "front", "window", "bare_vf", "bare_pf")
 # Why a contender that has been measured has none of netvfd's counts.
 NOT_COUNTED = {"kernel": "xen-netback does not count it", "bare_vf": "there is no backend", "bare_pf": "there is no backend"}
 IN_GUEST = ("kernel", "host", "iommu")
+# netvf-front instead of the kernel's netfront, without a window and with one: a vif of its own, in a guest of its own.
+BY_FRONT = {"front": "", "window": "--window 512"}
 GAUGE_DEADLINE = 150
 # A guest's boot and everything in front of the first figure.
 SET_UP_DEADLINE = 240
@@ -40,8 +41,6 @@ class Bench:
         self.reasons = {name: {} for name in CONTENDERS}
         self.notes = []
         self.scaling = None
-        for name, reason in NOT_THERE.items():
-            self.refuse(name, reason)
 
     def refuse(self, name, reason, keys=KEYS):
         for key in keys:
@@ -132,6 +131,25 @@ def guest_stage(bench, lab, names):
                 with Deadline(SET_UP_DEADLINE, f"turning to {name}"):
                     station = guest_station(lab, guest, name)
                 bench.measure(name, station)
+            except Fail as fault:
+                bench.fail(name, fault, lab)
+
+
+def front_stage(bench, lab, names):
+    """The same program with and without a window, so that the difference is the window's."""
+    with Deadline(2 * SET_UP_DEADLINE, "starting the guest"):
+        guest = ours.guest_on_vf(lab, 1, "benchfront")
+        tapfront.unload_netfront(lab, guest)
+    for number in range(1, bench.rounds + 1):
+        say(f"round {number} of {bench.rounds}, netvf-front")
+        for name in names:
+            try:
+                with Deadline(SET_UP_DEADLINE, f"starting netvf-front for {name}"):
+                    tapfront.start(lab, guest, ours.address(1), BY_FRONT[name])
+                bench.measure(name, Station(lab, tapfront.TAP, ours.address(1), guest, devid=0))
+                with Deadline(SET_UP_DEADLINE, f"ending netvf-front of {name}"):
+                    guest.exec("killall iperf3", check=False)
+                    tapfront.stop(lab, guest)
             except Fail as fault:
                 bench.fail(name, fault, lab)
 
@@ -311,7 +329,8 @@ def bench(rounds, wanted, scaling, json_file, plot_directory):
     host = {}
     try:
         host = about(hosts.get())
-        stages = [(guest_stage, [name for name in IN_GUEST if name in wanted]), (bare_stage, [name for name in BARE_ADDRESS if name in wanted])]
+        stages = [(guest_stage, [name for name in IN_GUEST if name in wanted]),
+                  (front_stage, [name for name in BY_FRONT if name in wanted]), (bare_stage, [name for name in BARE_ADDRESS if name in wanted])]
         for stage, names in stages:
             if names:
                 run_stage(made, hosts, stage, names)
@@ -326,8 +345,8 @@ def bench(rounds, wanted, scaling, json_file, plot_directory):
     say("\n" + benchreport.table(result))
     if plot_directory:
         benchreport.plot(result, plot_directory)
-    # A contender that gave nothing at all is a fault; one that is not there yet, or was not asked for, is none.
-    silent = [name for name in wanted if name not in NOT_THERE and not any(made.values[name].values())]
+    # A contender that gave nothing at all is a fault; one that was not asked for is none.
+    silent = [name for name in wanted if not any(made.values[name].values())]
     if silent:
         say(f"nothing was measured of {', '.join(silent)}")
     return 1 if silent else 0

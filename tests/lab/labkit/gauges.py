@@ -25,7 +25,8 @@ PER_PACKET = {"hypercalls": ("hypercalls",), "events": ("events_sent", "events_r
 
 TCP_KEYS = tuple(f"tcp{streams}_{way}_mbps" for streams in ("", "4") for way in ("tx", "rx"))
 COST_KEYS = tuple(f"{what}_per_packet_{way}" for what in PER_PACKET for way in ("tx", "rx"))
-CPU_KEYS = ("dom0_cpu_s_per_gb_tx", "dom0_cpu_s_per_gb_rx", "dom0_cpu_s_per_mpacket_tx", "dom0_cpu_s_per_mpacket_rx")
+CPU_KEYS = ("dom0_cpu_s_per_gb_tx", "dom0_cpu_s_per_gb_rx", "guest_cpu_s_per_gb_tx", "guest_cpu_s_per_gb_rx", "dom0_cpu_s_per_mpacket_tx",
+            "dom0_cpu_s_per_mpacket_rx")
 PPS_KEYS = ("pps64_tx", "pps64_rx")
 RR_KEYS = ("rr_p50_us", "rr_p99_us")
 KEYS = TCP_KEYS + PPS_KEYS + RR_KEYS + CPU_KEYS + COST_KEYS
@@ -63,16 +64,19 @@ class Station:
 class Look:
     at: float
     cpu: float          # seconds of dom0 on any processor
+    guest_cpu: float    # the same of the guest, or None
     counters: dict      # netvf show's, or None
 
 
 def look(station):
-    command = "xl list 0"
+    domains = f"0; xl list {station.guest.domid}" if station.guest else "0"
+    command = f"(xl list {domains}) | grep -v ^Name"
     if station.devid is not None:
         command += f" && netvf show {station.guest.domid}/{station.devid} --json"
-    _, row, *rest = station.lab.dom0(command, timeout=40).out.splitlines()
-    counters = json.loads("\n".join(rest))["vifs"][0]["counters"] if station.devid is not None else None
-    return Look(time.monotonic(), float(row.split()[5]), counters)
+    lines = station.lab.dom0(command, timeout=40).out.splitlines()
+    cpu = [float(lines.pop(0).split()[5]) for _ in range(2 if station.guest else 1)]
+    counters = json.loads("\n".join(lines))["vifs"][0]["counters"] if station.devid is not None else None
+    return Look(time.monotonic(), cpu[0], cpu[1] if station.guest else None, counters)
 
 
 class Baseline:
@@ -119,8 +123,10 @@ def tcp_one_stream(station, baseline, way):
     after = look(station)
     if not count:
         raise Fail(f"TCP ({way}) carried nothing")
-    return {f"tcp_{way}_mbps": rate, f"dom0_cpu_s_per_gb_{way}": round(baseline.spent(before, after) / (count / 1e9), 2)} | \
-        per_packet(before, after, way)
+    found = {f"tcp_{way}_mbps": rate, f"dom0_cpu_s_per_gb_{way}": round(baseline.spent(before, after) / (count / 1e9), 2)}
+    if station.guest:
+        found[f"guest_cpu_s_per_gb_{way}"] = round((after.guest_cpu - before.guest_cpu) / (count / 1e9), 2)
+    return found | per_packet(before, after, way)
 
 
 def tcp_four_streams(station, _, way):
@@ -217,7 +223,7 @@ def gauges():
     made = []
     for way in ("tx", "rx"):
         costs = tuple(f"{what}_per_packet_{way}" for what in PER_PACKET)
-        made.append(((f"tcp_{way}_mbps", f"dom0_cpu_s_per_gb_{way}") + costs, lambda s, b, way=way: tcp_one_stream(s, b, way)))
+        made.append(((f"tcp_{way}_mbps", f"dom0_cpu_s_per_gb_{way}", f"guest_cpu_s_per_gb_{way}") + costs, lambda s, b, way=way: tcp_one_stream(s, b, way)))
         made.append(((f"tcp4_{way}_mbps",), lambda s, b, way=way: tcp_four_streams(s, b, way)))
     made.append((("pps64_tx", "dom0_cpu_s_per_mpacket_tx"), pps64_tx))
     made.append((("pps64_rx", "dom0_cpu_s_per_mpacket_rx"), pps64_rx))

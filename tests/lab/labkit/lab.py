@@ -6,7 +6,7 @@ import re
 from .base import BUILD, OUT, Fail, Stalled, say, wait_for
 from .guest import Guest, last_line
 from .machine import Lock, Machine, pack_overlay
-from .outside import Outside, mbps, parse_iperf
+from .outside import STOCK_TCP, Outside, mbps, parse_iperf
 from . import image, teardown
 
 OUR_OUTSIDE = "10.77.0.1"
@@ -186,7 +186,7 @@ class Lab:
         """iperf3 out of the guest, Mbit/s as received outside (or in another guest that serves)."""
         if target in (OUR_OUTSIDE, KERNEL_OUTSIDE):
             self.outside.iperf_server(port)
-        done = guest.exec(f"iperf3 -J -c {target} -p {port} -t {seconds} {options}", timeout=seconds + 40, check=False)
+        done = guest.exec(f"iperf3 -J -c {target} -p {port} -t {seconds} {' '.join(STOCK_TCP)} {options}", timeout=seconds + 40, check=False)
         return mbps(parse_iperf(done.out, done.err))
 
     def tcp_to_guest(self, guest, target, seconds=5, port=5201):

@@ -4,7 +4,7 @@ import time
 
 from . import ours, teardown
 from .base import Fail
-from .outside import mbps, parse_iperf
+from .outside import STOCK_TCP, mbps, parse_iperf
 
 PINGS = 100
 TCP_SECONDS = 8
@@ -30,7 +30,7 @@ def tcp_with_costs(lab, guest, options=""):
 
     def transfer():
         try:
-            done = guest.exec(f"iperf3 -J -c {lab.OUR_OUTSIDE} -t {TCP_SECONDS} {options}", timeout=TCP_SECONDS + 40, check=False)
+            done = guest.exec(f"iperf3 -J -c {lab.OUR_OUTSIDE} -t {TCP_SECONDS} {' '.join(STOCK_TCP)} {options}", timeout=TCP_SECONDS + 40, check=False)
             box["mbps"] = mbps(parse_iperf(done.out, done.err))
         except Fail as fault:
             box["fault"] = fault
