@@ -85,6 +85,24 @@ static void remove_pages(xc_interface *xc, struct context_record *record)
     record->extra_pages = 0;
 }
 
+/* Whether the guest is being migrated live: Xen then logs which of its pages the processor writes, and what a device writes
+ * is not in that log. Xen refuses to log while a device is assigned, and to assign one to an HVM or PVH guest while it
+ * logs; of a PV guest it does not. Asked after the assignment, so that whichever of the two comes second is refused. A PV
+ * guest has shadow page tables for this alone, or because it could exploit L1TF: that one does without a context. */
+static bool is_being_logged(struct libxen_context *c)
+{
+    unsigned shadow_mb = 0;
+    xc_dominfo_t info;
+
+    if (xc_domain_getinfo(c->xc, c->record.domid, 1, &info) != 1 || info.domid != c->record.domid ||
+        info.hvm)
+        return false;
+    /* A Xen without shadow page tables (Debian's) does not know the question. */
+    return xc_shadow_control(c->xc, c->record.domid, XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION,
+                             &shadow_mb, 0) == 0 &&
+           shadow_mb > 0;
+}
+
 static int assign(struct libxen_context *c, struct why *why)
 {
     uint32_t sbdf;
@@ -94,8 +112,13 @@ static int assign(struct libxen_context *c, struct why *why)
     c->record.assigned = 1;
     if (context_file_write(&c->file, &c->record) < 0)
         return why_fail(why, "cannot write %s: %s", c->file.path, strerror(errno));
-    if (xc_assign_device(c->xc, c->record.domid, sbdf, 0) == 0)
-        return 0;
+    if (xc_assign_device(c->xc, c->record.domid, sbdf, 0) == 0) {
+        if (!is_being_logged(c))
+            return 0;
+        return why_fail(why,
+                        "the guest is being migrated: Xen logs what becomes dirty of its memory, "
+                        "and a VF in its IOMMU context would write past that");
+    }
     c->record.assigned = 0;
     if (errno == EOPNOTSUPP)
         return why_fail(why,

@@ -12,6 +12,7 @@ FROM_BOOKWORM=(
     build-essential autoconf automake pkg-config autoconf-archive libtool
     libxen-dev libmnl-dev libjansson-dev check
     clang clang-tools clang-format libclang-rt-14-dev cppcheck shellcheck gawk valgrind
+    bison flex
     mmdebstrap kmod e2fsprogs zstd xz-utils cpio iproute2 iperf3 tcpdump iputils-ping procps socat python3
 )
 if [ "${1:-}" = --plots ]; then FROM_BOOKWORM+=(gnuplot-nox); fi

@@ -498,6 +498,15 @@ int xc_assign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf, uint32_t f
     return 0;
 }
 
+/* Without shadow page tables, as Debian's: it does not know the question. */
+int xc_shadow_control(xc_interface *xc, uint32_t domid, unsigned sop, unsigned *mb, unsigned mode)
+{
+    expect((void *)xc == &handle && fake_xen.device_in == (int)domid && mb && !mode);
+    expect(sop == XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION);
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
 /* No quarantine: from the guest it comes back at once. */
 int xc_deassign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf)
 {

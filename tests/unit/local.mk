@@ -165,6 +165,13 @@ tests_unit_test_netvfd_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS) 
 	-DNETVF_RUNDIR=\"tests/unit/run-netvfd\" -Dfopen=fake_fopen
 tests_unit_test_netvfd_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_libxen_context
+tests_unit_test_libxen_context_SOURCES = tests/unit/test_libxen_context.c backend/xen/libxen_context.c \
+	backend/xen/context_record.c
+tests_unit_test_libxen_context_CFLAGS = $(TEST_CFLAGS) -UNETVF_RUNDIR \
+	-DNETVF_RUNDIR=\"tests/unit/run-libxen-context\"
+tests_unit_test_libxen_context_LDADD = $(TEST_LIBS)
+
 # They look below a sysfs in the build tree.
 check_PROGRAMS += tests/unit/test_pci
 tests_unit_test_pci_SOURCES = tests/unit/test_pci.c backend/vf/pci.c backend/vf/vf.c

@@ -7,7 +7,7 @@ from .base import BUILD, OUT, Fail, Stalled, say, wait_for
 from .guest import Guest, last_line
 from .machine import Lock, Machine, pack_overlay
 from .outside import STOCK_TCP, Outside, mbps, parse_iperf
-from . import image, teardown
+from . import hypervisor, image, teardown
 
 OUR_OUTSIDE = "10.77.0.1"
 KERNEL_OUTSIDE = "10.78.0.1"
@@ -35,12 +35,13 @@ class Lab:
     # -- the host -----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def boot(cls, kernel, name, what, patience=0, detach=False, pfs=1):
+    def boot(cls, kernel, name, what, patience=0, detach=False, pfs=1, xen=hypervisor.STOCK):
         """Boot a fresh host; the caller owns it and must call close(), unless it is left up on purpose."""
         root = image.ensure()
+        hypervisor.elf(root, xen)       # built before the lock is taken: others need not wait for it
         lock = Lock().acquire(what, patience)
         for attempt in range(BOOT_ATTEMPTS):
-            machine = Machine(f"nvl{os.getpid()}{'b' if detach else ''}", OUT / name, kernel, pfs)
+            machine = Machine(f"nvl{os.getpid()}{'b' if detach else ''}", OUT / name, kernel, pfs, xen)
             try:
                 machine.start(root, lock)
                 machine.wait_up()

@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import time
 
-from . import image
+from . import hypervisor, image
 from .agent import Agent
 from .base import BUILD, CACHE, LAB_DIR, RUNTIME, Busy, Fail, Stalled, run, say
 
@@ -114,11 +114,12 @@ def as_root(entry):
 class Machine:
     """A running lab; everything it owns can be named in a small dict, so that another process can take it up."""
 
-    def __init__(self, name, out, kernel, pfs=1):
+    def __init__(self, name, out, kernel, pfs=1, xen=hypervisor.STOCK):
         self.name = name
         self.out = str(out)
         self.kernel = kernel
         self.pfs = pfs
+        self.xen = xen
         self.netns = name
         self.runtime = str(RUNTIME / name)
         self.pid = None
@@ -191,13 +192,13 @@ class Machine:
 
     def save(self):
         with open(f"{self.runtime}/machine.json", "w", encoding="utf-8") as out:
-            json.dump({"name": self.name, "out": self.out, "kernel": self.kernel, "pfs": self.pfs, "pid": self.pid}, out)
+            json.dump({"name": self.name, "out": self.out, "kernel": self.kernel, "pfs": self.pfs, "xen": self.xen, "pid": self.pid}, out)
 
     @classmethod
     def load(cls, path):
         with open(path, encoding="utf-8") as source:
             known = json.load(source)
-        machine = cls(known["name"], known["out"], known["kernel"], known["pfs"])
+        machine = cls(known["name"], known["out"], known["kernel"], known["pfs"], known.get("xen", hypervisor.STOCK))
         machine.pid = known["pid"]
         return machine
 
@@ -261,7 +262,7 @@ class Machine:
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self._socket('agent')},server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=netvf.agent",
-                "-kernel", f"{root}/xen.elf", "-append", XEN_OPTIONS,
+                "-kernel", hypervisor.elf(root, self.xen), "-append", XEN_OPTIONS,
                 "-initrd", f"{root}/vmlinux-{self.kernel} {DOM0_OPTIONS},{root}/dom0-{self.kernel}.img"]
 
 

@@ -34,10 +34,10 @@ class Stream:
 
     PING_EVERY = 0.1
 
-    def __init__(self, lab, guest, seconds, address):
+    def __init__(self, lab, guest, seconds, address, options=""):
         self.lab, self.guest, self.seconds = lab, guest, seconds
         lab.outside.iperf_server(5203)
-        guest.exec(f"rm -f /tmp/stream*; (iperf3 -J -c {lab.OUR_OUTSIDE} -p 5203 -t {seconds} > /tmp/stream 2>/tmp/stream.err; "
+        guest.exec(f"rm -f /tmp/stream*; (iperf3 -J -c {lab.OUR_OUTSIDE} -p 5203 -t {seconds} {options} > /tmp/stream 2>/tmp/stream.err; "
                    "echo $? > /tmp/stream.rc) &")
         self.log = f"{lab.machine.out}/stream-ping.log"
         if os.path.exists(self.log):

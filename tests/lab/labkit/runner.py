@@ -7,7 +7,7 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from . import image, report, teardown
+from . import hypervisor, image, report, teardown
 from .base import LAB_DIR, OUT, Busy, Fail, Skip, say
 from .lab import Lab
 
@@ -27,11 +27,12 @@ class Scenario:
     group: str
     timeout: int
     pfs: int
+    xen: str
 
     @property
     def host(self):
         """What it needs of a host; those that need the same share one."""
-        return self.kernel, self.pfs
+        return self.kernel, self.pfs, self.xen
 
 
 def load(path):
@@ -40,7 +41,7 @@ def load(path):
     spec.loader.exec_module(module)
     return Scenario(path.stem, (inspect.getdoc(module) or "").splitlines()[0], module.run, getattr(module, "KERNEL", "6.12"),
                     getattr(module, "LONG", False), getattr(module, "GROUP", ""), getattr(module, "TIMEOUT", 420),
-                    getattr(module, "PFS", 1))
+                    getattr(module, "PFS", 1), getattr(module, "XEN", hypervisor.STOCK))
 
 
 def load_all():
@@ -60,7 +61,7 @@ def select(names, with_long):
         else:
             raise Fail(f"there is no scenario {name}; 'tests/lab/lab list' names them")
     # Those with the same needs come together, so that they share a boot; the self-test of a kernel's lab comes first.
-    return sorted(chosen.values(), key=lambda s: (s.kernel != "6.12", s.pfs, s.name != "lab_selftest", s.name))
+    return sorted(chosen.values(), key=lambda s: (s.kernel != "6.12", s.pfs, s.xen != hypervisor.STOCK, s.name != "lab_selftest", s.name))
 
 
 class Deadline:
@@ -86,7 +87,7 @@ class Runner:
         self.guest_kernel = guest_kernel
         self.host = host            # a lab of somebody else's, never ended here
         self.lab = host
-        self.kind = (host.machine.kernel, host.machine.pfs) if host else None
+        self.kind = (host.machine.kernel, host.machine.pfs, host.machine.xen) if host else None
         self.boots = 0
         self.busy = None           # why no host can be had at all, once that is known
         self.name = time.strftime("run-%Y%m%d-%H%M%S")
@@ -94,7 +95,7 @@ class Runner:
     def lab_for(self, scenario):
         if self.host:
             if self.kind != scenario.host:
-                raise Skip(f"the booted host has dom0 kernel {self.kind[0]} and {self.kind[1]} PF, this wants {scenario.kernel} and {scenario.pfs}")
+                raise Skip("the booted host has dom0 kernel {}, {} PF and the {} Xen; this wants {}, {} and {}".format(*self.kind, *scenario.host))
             return self.host
         if self.lab and self.kind == scenario.host:
             return self.lab
@@ -104,7 +105,7 @@ class Runner:
         self.boots += 1
         started = time.monotonic()
         self.lab = Lab.boot(scenario.kernel, f"{self.name}/boot-{self.boots}-{scenario.kernel}", f"lab run {scenario.name}", PATIENCE,
-                            pfs=scenario.pfs)
+                            pfs=scenario.pfs, xen=scenario.xen)
         self.kind = scenario.host
         say(f"     (host booted, dom0 {scenario.kernel}, {time.monotonic() - started:.0f} s)")
         return self.lab

@@ -1,7 +1,7 @@
 """A guest that is saved and restored under a TCP stream, which survives: what a migration does to its vif, without the live copying.
 
-Debian's Xen is built without shadow paging (no `shadow` in xl info's virt_caps), and so cannot log which pages of a PV guest become
-dirty: xl migrate of a PV guest fails there with any backend. Save and restore go through every step that a vif sees of it.
+Save and restore go through every step that a vif sees of it, and work on Debian's Xen, which cannot migrate a PV guest live (see
+migrate_localhost).
 """
 import time
 
