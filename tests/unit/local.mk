@@ -215,6 +215,12 @@ tests_unit_test_front_rings_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_front_rings_LDFLAGS = $(AM_LDFLAGS) -static
 tests_unit_test_front_rings_LDADD = $(FRONT_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_front_window
+tests_unit_test_front_window_SOURCES = tests/unit/test_front_window.c $(FRONT_SIM) $(SIM)
+tests_unit_test_front_window_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_window_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_window_LDADD = $(FRONT_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_front_pair
 tests_unit_test_front_pair_SOURCES = tests/unit/test_front_pair.c $(FRONT_SIM) $(SIM)
 tests_unit_test_front_pair_CFLAGS = $(TEST_CFLAGS)
