@@ -134,8 +134,11 @@ static void touch(const struct front_queue *queue, const struct netvf_front_rx_f
     for (unsigned i = 0; i < frame->count; i++) {
         volatile uint8_t *bytes = queue->pages[frame->parts[i].page].bytes;
 
-        if (frame->parts[i].page < queue->window_rx)
-            *bytes = *bytes;
+        if (frame->parts[i].page < queue->window_rx) {
+            uint8_t first = *bytes;
+
+            *bytes = first;
+        }
     }
 }
 

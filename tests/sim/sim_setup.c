@@ -27,7 +27,8 @@ void *sim_ring_map(struct port *port, uint32_t gref)
     if (set_up(sim) < 0)
         return NULL;
     errno = EINVAL;
-    if (gref >= SIM_PAGES || !sim->pages[gref].bytes || sim->pages[gref].readonly)
+    if (gref >= SIM_PAGES || !sim->pages[gref].bytes || sim->pages[gref].own ||
+        sim->pages[gref].readonly)
         return NULL;
     sim->mapped_rings++;
     return sim->pages[gref].bytes;

@@ -297,6 +297,57 @@ START_TEST(rests)
 }
 END_TEST
 
+static struct context context;
+
+static struct context *open_context(const char *name, uint16_t domid, const char *pci,
+                                    unsigned pages, struct why *reason)
+{
+    (void)name;
+    (void)domid;
+    (void)pci;
+    (void)reason;
+    sim.port.ops->dma_alloc(&sim.port, context.pages, pages);
+    return &context;
+}
+
+static int close_context(struct context *same)
+{
+    (void)same;
+    return 0;
+}
+
+static void go_over(enum translation translation)
+{
+    session_pause(session);
+    ck_assert_int_eq(session_flush(session), 0);
+    session_set_translation(session, translation);
+    ck_assert_msg(session_resume(session, &vf, &why) == 0, "%s", why.text);
+}
+
+/* With the guest's own addresses there is nothing to be saved: no window is given out, and one that is there is not used,
+ * but is there again afterwards. */
+START_TEST(in_the_guests_context)
+{
+    static const struct context_ops contexts = {.open = open_context, .close = close_context};
+    unsigned ops;
+
+    ck_assert_int_eq(session_stop(session), 0);
+    context.ops = plan.contexts = &contexts;
+    plan.translation = TRANSLATION_HOST;
+    ck_assert_int_eq(session_start(&session, &plan, &why), 0);
+    ck_assert_uint_eq(add(PAGES), 0);
+    go_over(TRANSLATION_IOMMU);
+    ck_assert_uint_eq(size(), 0);
+    ck_assert_uint_eq(add(1), XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW);
+    ck_assert_uint_eq(session_window_pages(session), PAGES);
+    go_over(TRANSLATION_HOST);
+    ck_assert_uint_eq(size(), 40);
+    ops = sim.grant_ops;
+    send_frames(20);
+    ck_assert_uint_eq(sim.grant_ops, ops);
+}
+END_TEST
+
 /* The pages of a VF that is not proven quiet stay pinned, those of the window as well. */
 START_TEST(vf_is_not_quiet)
 {
@@ -342,6 +393,7 @@ int main(void)
     tcase_add_test(tc, outlives_a_vf);
     tcase_add_loop_test(tc, asked_while_there_is_no_worker, 0, 2);
     tcase_add_test(tc, rests);
+    tcase_add_test(tc, in_the_guests_context);
     tcase_add_test(tc, vf_is_not_quiet);
     tcase_add_test(tc, switched_off);
     tcase_add_loop_test(tc, closed_at_any_time, 0, 10);

@@ -331,7 +331,7 @@ END_TEST
 START_TEST(crowded_bucket)
 {
     struct window_entry entries[64];
-    const volatile uint8_t *view;
+    const volatile uint8_t *out;
     unsigned count = 0;
 
     ck_assert_int_eq(window_rest(&window, &sim.port), 0);
@@ -342,8 +342,8 @@ START_TEST(crowded_bucket)
     for (unsigned i = 0; i < 64; i++) {
         unsigned at = (i * 37 + 11) % 64;
 
-        ck_assert_uint_eq(window_remove(&window, &sim.port, &entries[at].gref, &view, 1), 1);
-        ck_assert_uint_eq(window_remove(&window, &sim.port, &entries[at].gref, &view, 1), 0);
+        ck_assert_uint_eq(window_remove(&window, &sim.port, &entries[at].gref, &out, 1), 1);
+        ck_assert_uint_eq(window_remove(&window, &sim.port, &entries[at].gref, &out, 1), 0);
     }
     ck_assert_uint_eq(window.pages, 0);
 }
