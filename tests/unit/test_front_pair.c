@@ -395,7 +395,7 @@ END_TEST
 START_TEST(window_is_closed)
 {
     static struct netvf_front_page pool[3];
-    bool notify;
+    bool notify = false;
 
     for (unsigned i = 0; i < 3; i++)
         pool[i] = lend();
