@@ -239,10 +239,12 @@ static unsigned remove_batch(struct window *window, struct port *port, const uin
     for (unsigned i = 0; i < count; i++) {
         struct window_page *page = views[i] ? find(window, grefs[i]) : NULL;
 
-        if (page && page->pinned)
-            views[i] = NULL;
-        if (!views[i])
+        if (!page)
             continue;
+        if (page->pinned) {
+            views[i] = NULL;
+            continue;
+        }
         forget(window, page);
         taken++;
     }
