@@ -95,7 +95,9 @@ def pack_frontend(stage, target):
     listed = run(["env", f"LD_LIBRARY_PATH={libraries}", "ldd", program]).stdout
     os.makedirs(f"{target}/bin")
     run(["strip", "-o", f"{target}/bin/netvf-front", program])
-    for name, path in re.findall(r"(\S+)(?: => (/\S+))? \(0x", listed):
+    # pthread_cancel(), which ends libxenstore's thread, loads libgcc_s by name.
+    wanted = [*re.findall(r"(\S+)(?: => (/\S+))? \(0x", listed), ("libgcc_s.so.1", "/lib/x86_64-linux-gnu/libgcc_s.so.1")]
+    for name, path in wanted:
         path = path or name
         if path.startswith("/"):
             place = target + (name if name.startswith("/") else f"/lib/x86_64-linux-gnu/{name}")
