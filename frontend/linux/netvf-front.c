@@ -270,7 +270,7 @@ static int open_front(struct program *p)
         say(p, "the frontend could not be made: ", strerror(-r));
     for (unsigned i = 0; i < p->options.queues; i++)
         p->pumps[i] =
-            (struct pump){.front = p->front, .port = p->port, .queue = i, .tap = p->tap.fds[i]};
+            (struct pump){.front = p->front, .port = p->port, .queue = i, .taps = p->tap.fds};
     return r;
 }
 

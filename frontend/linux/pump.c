@@ -99,7 +99,7 @@ static size_t read_frame(struct pump *pump, struct virtio_net_hdr *header)
 
     for (uint16_t page = pump->free_page; count <= pump->frame_pages; page = pump->next[page])
         parts[count++] = (struct iovec){.iov_base = pump->pages[page].bytes, .iov_len = PAGE};
-    got = readv(pump->tap, parts, (int)count);
+    got = readv(pump->taps[pump->queue], parts, (int)count);
     return got > (ssize_t)sizeof *header ? (size_t)got - sizeof *header : 0;
 }
 
@@ -181,6 +181,15 @@ static unsigned copy_head(const struct netvf_front_rx_frame *frame, uint8_t *hea
     return length;
 }
 
+/* The kernel sends a flow by the queue that it was last received on. All may come by one queue of the vif, as from a VF:
+ * so flows are spread here, and the vif's other queues have something to send. */
+static int flow_tap(const struct pump *pump, const uint8_t *head, unsigned length)
+{
+    const struct netvf_front_link *link = netvf_front_link(pump->front);
+
+    return pump->taps[link && link->queues > 1 ? vnet_flow(head, length) % link->queues : 0];
+}
+
 static void write_frame(struct pump *pump, const struct netvf_front_rx_frame *frame)
 {
     struct virtio_net_hdr header;
@@ -192,7 +201,7 @@ static void write_frame(struct pump *pump, const struct netvf_front_rx_frame *fr
     parts[1] = (struct iovec){.iov_base = head, .iov_len = length};
     /* The interface may be down, or not like the frame: it is lost then, as on any wire. */
     if (!vnet_from_netif(frame, head, length, &header) ||
-        writev(pump->tap, parts, (int)(2 + rests)) < 0)
+        writev(flow_tap(pump, head, length), parts, (int)(2 + rests)) < 0)
         pump->refused++;
 }
 

@@ -85,6 +85,22 @@ static bool find_l4(const uint8_t *head, unsigned length, struct place *place)
     return skip_v6_extensions(head, length, place);
 }
 
+uint32_t vnet_flow(const uint8_t *head, unsigned length)
+{
+    struct place place;
+    const uint8_t *ports;
+
+    if (!find_l4(head, length, &place) || place.l4 + 4 > length)
+        return 0;
+    if (place.protocol != IPPROTO_TCP && place.protocol != IPPROTO_UDP)
+        return 0;
+    ports = head + place.l4;
+    /* Linux gives connections made one after the other ports that differ by two: a mere sum would be always even. */
+    return (((uint32_t)ports[0] << 8 | ports[1]) + ((uint32_t)ports[2] << 8 | ports[3])) *
+               0x9e3779b1u >>
+           16;
+}
+
 bool vnet_from_netif(const struct netvf_front_rx_frame *from, const uint8_t *head, unsigned length,
                      struct virtio_net_hdr *to)
 {

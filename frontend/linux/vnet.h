@@ -20,4 +20,8 @@ bool vnet_to_netif(const struct virtio_net_hdr *from, const struct netvf_front_l
 bool vnet_from_netif(const struct netvf_front_rx_frame *from, const uint8_t *head, unsigned length,
                      struct virtio_net_hdr *to);
 
+/* A number that the frames of one TCP or UDP flow share, and hardly two flows: it is made of the ports. 0 where there are
+ * none. */
+uint32_t vnet_flow(const uint8_t *head, unsigned length);
+
 #endif

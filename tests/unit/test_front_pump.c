@@ -20,6 +20,7 @@ static netif_tx_sring_t *tx;
 static netif_rx_sring_t *rx;
 static uint8_t *posted[256];
 static int kernel; /* the other end of the pump's TAP */
+static int taps[2];
 
 static struct {
     struct virtio_net_hdr header;
@@ -55,7 +56,8 @@ static void setup(void)
         posted[i] = sim.pages[rx->ring[i].req.gref];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
     kernel = pair[0];
-    pump = (struct pump){.front = front, .port = &sim.port, .tap = pair[1]};
+    taps[0] = taps[1] = pair[1];
+    pump = (struct pump){.front = front, .port = &sim.port, .taps = taps};
     ck_assert_int_eq(pump_start(&pump, netvf_front_link(front)), 0);
     memset(&frame, 0, sizeof frame);
 }
@@ -68,7 +70,7 @@ static void teardown(void)
     front_sim_close(&sim);
     free(storage);
     close(kernel);
-    close(pump.tap);
+    close(taps[0]);
 }
 
 static bool from_kernel(unsigned length)
@@ -282,6 +284,25 @@ START_TEST(segments_in)
 }
 END_TEST
 
+START_TEST(flows)
+{
+    unsigned odd = 0;
+    uint32_t flow;
+
+    put_v4(14, 6, 5);
+    memcpy(head + 34, "\x01\x02\x00\x50", 4);
+    flow = vnet_flow(head, 100);
+    ck_assert_uint_eq(vnet_flow(head, 38), flow);
+    ck_assert_uint_eq(vnet_flow(head, 37), 0); /* the ports are not all there */
+    for (unsigned i = 0; i < 100; i++, head[35] = (uint8_t)(head[35] + 2))
+        odd += vnet_flow(head, 100) & 1;
+    ck_assert(odd > 30 && odd < 70);
+    put_v4(14, 1, 5); /* ICMP has none */
+    ck_assert_uint_eq(vnet_flow(head, 100), 0);
+    ck_assert_uint_eq(vnet_flow(head, 0), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("front_pump");
@@ -299,6 +320,7 @@ int main(void)
     suite_add_tcase(suite, tc);
     tcase_add_test(pure, where_the_checksum_is);
     tcase_add_test(pure, segments_in);
+    tcase_add_test(pure, flows);
     suite_add_tcase(suite, pure);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

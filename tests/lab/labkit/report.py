@@ -1,9 +1,10 @@
 """What a person and a program read of a run."""
 import json
 
-from .base import Fail, say
+from .base import LAB_DIR, Fail, say
 
 MARK = {"pass": "ok  ", "fail": "FAIL", "skip": "skip"}
+NOT_RUN = "not run"
 
 
 def figures_text(figures):
@@ -26,25 +27,43 @@ def marks(name):
 
 
 def cell(result):
-    if result is None:
-        return "not run"
     if result["result"] == "pass":
         return "pass, at the second try" if result["reason"] else "pass"
     return result["reason"].replace("|", "/")
 
 
-def table(files):
-    """A Markdown table of results of any number of runs."""
-    found, purposes = {}, {}
+def results_of(files):
+    """(purpose by scenario, cell by scenario and guest's kernel) of any number of runs, the last of them counting."""
+    purposes, cells = {}, {}
     for path in files:
         with open(path, encoding="utf-8") as source:
             for result in json.load(source):
-                found[result["scenario"], result["guest_kernel"]] = result
                 purposes[result["scenario"]] = result["purpose"]
-    kernels = sorted({kernel for _, kernel in found}, key=lambda kernel: [int(part) for part in kernel.split(".")])
+                cells[result["scenario"], result["guest_kernel"]] = cell(result)
+    return purposes, cells
+
+
+def results_in(document):
+    """The same, of a table that stands in a document."""
+    purposes, cells, kernels = {}, {}, []
+    with open(document, encoding="utf-8") as source:
+        inside = source.read().partition(marks("table")[0])[2].partition(marks("table")[1])[0]
+    for line in inside.splitlines():
+        name, purpose, *shown = (part.strip() for part in line.strip().strip("|").split("|"))
+        if name == "scenario":
+            kernels = [text.removeprefix("guest ") for text in shown]
+        elif name.startswith("`"):
+            purposes[name.strip("`")] = purpose
+            cells |= {(name.strip("`"), kernel): text for kernel, text in zip(kernels, shown) if text != NOT_RUN}
+    return purposes, cells
+
+
+def table(purposes, cells):
+    """In Markdown: scenario by guest's kernel."""
+    kernels = sorted({kernel for _, kernel in cells}, key=lambda kernel: [int(part) for part in kernel.split(".")])
     lines = ["| scenario | what it shows | " + " | ".join(f"guest {kernel}" for kernel in kernels) + " |", "|---|---|" + "---|" * len(kernels)]
     for name, purpose in sorted(purposes.items()):
-        lines.append(f"| `{name}` | {purpose} | " + " | ".join(cell(found.get((name, kernel))) for kernel in kernels) + " |")
+        lines.append(f"| `{name}` | {purpose} | " + " | ".join(cells.get((name, kernel), NOT_RUN) for kernel in kernels) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -60,11 +79,16 @@ def put_between(document, name, made):
 
 
 def write_table(files, document):
-    made = table(files)
+    """What runs have shown, on the terminal, or into a document: there, what former runs have shown stays until another one says
+    otherwise, as long as the scenario is there."""
+    purposes, cells = results_of(files)
     if not document:
-        say(made.rstrip())
+        say(table(purposes, cells).rstrip())
         return
-    put_between(document, "table", made)
+    old_purposes, old_cells = results_in(document)
+    there = {path.stem for path in (LAB_DIR / "scenarios").glob("*.py")}
+    purposes = {name: text for name, text in (old_purposes | purposes).items() if name in there}
+    put_between(document, "table", table(purposes, old_cells | cells))
 
 
 def summary(results):
