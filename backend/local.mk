@@ -27,6 +27,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/control/vif_switch.c \
 	backend/control/vif_claim.c backend/control/vif_claim.h \
 	backend/control/vif_state.c backend/control/vif_state.h \
+	backend/control/windows.c backend/control/windows.h \
 	backend/control/worker.c backend/control/worker.h \
 	backend/datapath/bucket.c backend/datapath/bucket.h \
 	backend/datapath/ctrl.c backend/datapath/ctrl.h \
@@ -42,6 +43,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/translate/frame_cache.c backend/translate/frame_cache.h \
 	backend/translate/grant_map.c backend/translate/guest_context.c \
 	backend/translate/translate.h \
+	backend/translate/window.c backend/translate/window.h \
 	backend/vf/absent.c backend/vf/absent.h \
 	backend/vf/bar_guard.c backend/vf/bar_guard.h \
 	backend/vf/hold.c backend/vf/hold.h \

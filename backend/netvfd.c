@@ -12,6 +12,7 @@
 #include "control/manager.h"
 #include "control/vif.h"
 #include "control/vif_claim.h"
+#include "control/windows.h"
 #include "vf/links.h"
 #include "vf/hold.h"
 #include "vf/pool.h"
@@ -44,6 +45,8 @@
  * sooner than this. */
 #define SCAN_EVERY_MS 10
 
+#define WINDOW_PAGES_LIMIT (1u << 24)
+
 struct daemon {
     int lock, epoll, signals, fault;
     struct store *store;
@@ -73,6 +76,11 @@ static void usage(FILE *out)
           "      --translation auto|host|iommu\n"
           "                    how VFs reach guests' memory (auto: iommu for guests created with\n"
           "                    passthrough=\"enabled\", host for all others)\n"
+          "      --window-pages N\n"
+          "                    most pages that all guests together may keep pinned in DMA\n"
+          "                    windows (16384)\n"
+          "      --window-quota N\n"
+          "                    most of these for one guest (1024); 0: no windows\n"
           "      --version     print the version and exit\n"
           "  -h, --help        print this and exit\n",
           out);
@@ -91,15 +99,38 @@ static int parse_queues(const char *text, unsigned *queues)
     return 0;
 }
 
+/* Pages, 0 to the most that a host of today would have. */
+static int parse_pages(const char *option, const char *text, unsigned *pages)
+{
+    uint32_t number;
+
+    if (store_number(text, WINDOW_PAGES_LIMIT, &number) < 0) {
+        fprintf(stderr, "netvfd: --%s takes a number of pages, 0 to %u, not \"%s\"\n", option,
+                WINDOW_PAGES_LIMIT, text);
+        return -1;
+    }
+    *pages = number;
+    return 0;
+}
+
 /* -1: go on; else exit with it. */
 static int options(int argc, char **argv, struct vif_host *host)
 {
-    enum { OPTION_DEBUG = 256, OPTION_QUEUES, OPTION_TRANSLATION, OPTION_VERSION };
+    enum {
+        OPTION_DEBUG = 256,
+        OPTION_QUEUES,
+        OPTION_TRANSLATION,
+        OPTION_WINDOW_PAGES,
+        OPTION_WINDOW_QUOTA,
+        OPTION_VERSION
+    };
     static const struct option longs[] = {
         {"foreground", no_argument, NULL, 'f'},
         {"debug", no_argument, NULL, OPTION_DEBUG},
         {"queues", required_argument, NULL, OPTION_QUEUES},
         {"translation", required_argument, NULL, OPTION_TRANSLATION},
+        {"window-pages", required_argument, NULL, OPTION_WINDOW_PAGES},
+        {"window-quota", required_argument, NULL, OPTION_WINDOW_QUOTA},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -121,6 +152,14 @@ static int options(int argc, char **argv, struct vif_host *host)
             break;
         case OPTION_QUEUES:
             if (parse_queues(optarg, &host->queues) < 0)
+                return EXIT_FAILURE;
+            break;
+        case OPTION_WINDOW_PAGES:
+            if (parse_pages("window-pages", optarg, &host->windows->pages) < 0)
+                return EXIT_FAILURE;
+            break;
+        case OPTION_WINDOW_QUOTA:
+            if (parse_pages("window-quota", optarg, &host->windows->quota) < 0)
                 return EXIT_FAILURE;
             break;
         case OPTION_VERSION:
@@ -219,7 +258,8 @@ static int start(struct daemon *d, struct why *why)
     d->manager = manager_new(&d->host, why);
     if (!d->manager)
         return -1;
-    d->world = (struct api_world){.manager = d->manager, .pool = d->pool};
+    d->world =
+        (struct api_world){.manager = d->manager, .pool = d->pool, .windows = d->host.windows};
     d->api = api_new(SOCKET_FILE, api_answer, &d->world, why);
     if (!d->api)
         return -1;
@@ -362,8 +402,13 @@ int main(int argc, char **argv)
 {
     struct daemon d = {
         .lock = -1, .epoll = -1, .signals = -1, .fault = -1, .host.queues = VF_QUEUES_MAX};
+    static struct window_budget windows;
     struct why why;
-    int rc = options(argc, argv, &d.host);
+    int rc;
+
+    window_budget_init(&windows, WINDOW_BUDGET_PAGES, WINDOW_GUEST_QUOTA);
+    d.host.windows = &windows;
+    rc = options(argc, argv, &d.host);
 
     if (rc >= 0)
         return rc;

@@ -113,6 +113,28 @@ static int open_queue(struct netvf_front *front, struct front_queue *queue, bool
     return 0;
 }
 
+static int open_window(struct netvf_front *front)
+{
+    struct front_window *window = &front->window;
+    bool offered;
+    int r = front_read_flag(front, KEY_BE_FEATURE_CTRL_RING, false, &offered);
+
+    if (r < 0 || !offered || !front->window_pages)
+        return r;
+    r = share(front, false, &window->page, 1);
+    if (r >= 0)
+        r = share(front, false, &window->list, 1);
+    if (r >= 0)
+        r = front->port->open_channel(front->port, front->backend, &window->channel);
+    if (r < 0) {
+        window->channel = 0;
+        return r;
+    }
+    ring_init(&window->ring, window->page.bytes, sizeof(struct xen_netif_ctrl_request) / 4);
+    window->open = true;
+    return 0;
+}
+
 static void unshare(struct netvf_front *front, struct netvf_front_page *pages, unsigned count)
 {
     if (pages[0].bytes)
@@ -132,11 +154,27 @@ static void close_queue(struct netvf_front *front, struct front_queue *queue)
     unshare(front, &queue->rx_page, 1);
     unshare(front, &queue->tx_page, 1);
     queue->fault = NULL;
+    queue->window = WINDOW_UNKNOWN;
+    queue->window_removed = false;
+    queue->window_most = queue->window_rx = queue->window_tx = queue->lent_count = 0;
+    queue->lent = NULL;
+}
+
+static void close_window(struct netvf_front *front)
+{
+    struct front_window *window = &front->window;
+
+    if (window->channel)
+        front->port->close_channel(front->port, window->channel);
+    unshare(front, &window->list, 1);
+    unshare(front, &window->page, 1);
+    memset(window, 0, sizeof *window);
 }
 
 void front_disconnect(struct netvf_front *front)
 {
-    front->linked = false;
+    front->linked = front->leaving = false;
+    close_window(front);
     for (unsigned i = front->queues; i--;)
         close_queue(front, &front->queue[i]);
 }
@@ -233,8 +271,13 @@ static int write_features(struct netvf_front *front)
     return r;
 }
 
-/* A control ring's reference and channel (netif.h, "Control ring") would have their place among these: they must be
- * there before state 4. */
+static int write_window(struct netvf_front *front)
+{
+    int r = front_write_number(front, KEY_FE_CTRL_RING_REF, front->window.page.gref);
+
+    return r < 0 ? r : front_write_number(front, KEY_FE_EVENT_CHANNEL_CTRL, front->window.channel);
+}
+
 static int write_keys(struct netvf_front *front, bool several)
 {
     int r = remove_stale(front);
@@ -243,6 +286,8 @@ static int write_keys(struct netvf_front *front, bool several)
         r = front_write_number(front, KEY_FE_MULTI_QUEUE_NUM_QUEUES, front->link.queues);
     for (unsigned i = 0; i < front->link.queues && r >= 0; i++)
         r = write_queue(front, i);
+    if (r >= 0 && front->window.open)
+        r = write_window(front);
     if (r >= 0)
         r = write_features(front);
     return r < 0 ? r : front_write_number(front, KEY_FE_STATE, XenbusStateConnected);
@@ -282,6 +327,8 @@ int front_connect(struct netvf_front *front)
     front->link = link;
     for (unsigned i = 0; i < link.queues && r >= 0; i++)
         r = open_queue(front, &front->queue[i], link.split);
+    if (r >= 0)
+        r = open_window(front);
     if (r < 0)
         goto out;
     front->linked = true;

@@ -2,14 +2,14 @@
 # The library itself: freestanding, so that it also links where there is no operating system.
 FRONT_SOURCES = \
 	frontend/connect.c frontend/netfront.c frontend/private.h frontend/ring.h \
-	frontend/rx.c frontend/tx.c frontend/values.c
+	frontend/rx.c frontend/tx.c frontend/values.c frontend/window.c
 
 lib_LTLIBRARIES = frontend/libnetvf-front.la
 frontend_libnetvf_front_la_SOURCES = $(FRONT_SOURCES)
 nodist_frontend_libnetvf_front_la_SOURCES = xenstore-schema/keys.h
 frontend_libnetvf_front_la_CFLAGS = $(AM_CFLAGS) -ffreestanding
 # The version of the interface: see "Updating version info" in libtool's manual.
-frontend_libnetvf_front_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 \
+frontend_libnetvf_front_la_LDFLAGS = $(AM_LDFLAGS) -version-info 1:0:1 \
 	-Wl,--version-script=$(srcdir)/frontend/netvf-front.map
 EXTRA_frontend_libnetvf_front_la_DEPENDENCIES = frontend/netvf-front.map
 EXTRA_DIST += frontend/netvf-front.map

@@ -27,6 +27,8 @@ int netvf_front_init(void *storage, size_t size, const struct netvf_front_config
     if ((config->gso_tcpv4 && !(config->sg && config->csum_blank_ipv4)) ||
         (config->gso_tcpv6 && !(config->sg && config->csum_blank_ipv6)))
         return -XEN_EINVAL;
+    if (config->window > NETVF_FRONT_WINDOW_MAX)
+        return -XEN_EINVAL;
     memset(storage, 0, netvf_front_size(config->queues));
     r = front_copy(front->dir, sizeof front->dir, config->path);
     if (r < 0)
@@ -39,6 +41,7 @@ int netvf_front_init(void *storage, size_t size, const struct netvf_front_config
     front->gso_tcpv6 = config->gso_tcpv6;
     front->csum_blank_ipv4 = config->csum_blank_ipv4;
     front->csum_blank_ipv6 = config->csum_blank_ipv6;
+    front->window_pages = config->window;
     front->wanted = true;
     *made = front;
     return 0;
@@ -202,7 +205,15 @@ static int in_connected(struct netvf_front *front, const struct view *view)
 
     if (!front->fault)
         front->fault = queue_fault(front);
-    if (!front->wanted || front->fault)
+    if ((!front->wanted || front->leaving) && !front->fault && view->be == XenbusStateConnected) {
+        front->leaving = true;
+        front->linked = false;
+        if (!front_window_leave(front))
+            return 0;
+    }
+    if (!front->fault)
+        front->fault = front->window.fault;
+    if (!front->wanted || front->fault || front->leaving)
         return leave(front, XenbusStateClosing, PHASE_CLOSING);
     switch (view->be) {
     case XenbusStateUnknown:
@@ -218,7 +229,10 @@ static int in_connected(struct netvf_front *front, const struct view *view)
     front->link.carrier = carrier;
     if (view->be == XenbusStateConnected && !front->greeted)
         greet(front);
-    return 0;
+    if (view->be == XenbusStateConnected)
+        front_window_step(front);
+    front->fault = front->window.fault;
+    return front->fault != NULL;
 }
 
 static int in_closing(struct netvf_front *front, const struct view *view)
@@ -289,6 +303,8 @@ static enum netvf_front_state state_of(const struct netvf_front *front)
     case PHASE_WAIT:
         return NETVF_FRONT_WAITING;
     case PHASE_CONNECTED:
+        if (front->leaving)
+            return NETVF_FRONT_CLOSING;
         return front->greeted ? NETVF_FRONT_CONNECTED : NETVF_FRONT_CONNECTING;
     case PHASE_CLOSING:
     case PHASE_CLOSED:

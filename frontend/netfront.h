@@ -27,8 +27,9 @@ struct netvf_front_port;
 #define NETVF_FRONT_QUEUES_MAX  64u
 #define NETVF_FRONT_BUFFERS_MAX 256u /* slots of the rx ring: (4096 - 64) / 8, rounded down */
 /* Parts of a frame: XEN_NETIF_NR_SLOTS_MIN on the way out; one more on the way in, as Linux' netfront takes it. */
-#define NETVF_FRONT_TX_PARTS 18u
-#define NETVF_FRONT_RX_PARTS 19u
+#define NETVF_FRONT_TX_PARTS   18u
+#define NETVF_FRONT_RX_PARTS   19u
+#define NETVF_FRONT_WINDOW_MAX 512u /* what one list of a control request can name */
 
 enum netvf_front_gso {
     NETVF_FRONT_GSO_NONE,
@@ -44,6 +45,9 @@ struct netvf_front_config {
     /* What the caller can take on the way in (keys feature-* of the frontend). GSO needs sg. */
     bool sg, gso_tcpv4, gso_tcpv6;
     bool csum_blank_ipv4, csum_blank_ipv6; /* TCP and UDP whose checksum is only begun */
+    /* Most pages of each queue that the backend is asked to keep mapped (see "windows" below), 0 to
+     * NETVF_FRONT_WINDOW_MAX; 0: it is not asked, and no control ring is set up. */
+    uint16_t window;
 };
 
 /* What a connection has agreed on. Valid in the states CONNECTING and CONNECTED. */
@@ -172,6 +176,32 @@ int netvf_front_rx_release(struct netvf_front *front, unsigned queue,
 int netvf_front_rx_fill(struct netvf_front *front, unsigned queue);
 /* As netvf_front_tx_arm(). */
 int netvf_front_rx_arm(struct netvf_front *front, unsigned queue);
+
+/* -- windows (netif.h, "Static Grants") ------------------------------------------------------------------------------------ */
+
+/* Pages that the backend has mapped once and keeps mapped: what is sent from them and received into them costs it no grant
+ * operation. Asked for on a control ring as soon as both ends are connected, by netvf_front_step(), which is to be called
+ * also when an answer waits; for each queue the receive buffers first, then the pages of netvf_front_window_add(), each as
+ * many as fit into what the backend has left. A backend that knows no such thing, or refuses, changes nothing else.
+ *
+ * Live migration: what a device writes into pages that stay mapped, Xen's log of written pages does not see. So each page of
+ * a received frame is written to once, with what is in it, before the frame is handed out; and after a resume
+ * netvf_front_step() must come before anything else, which makes the connection and the window anew. */
+
+struct netvf_front_page; /* port.h */
+
+/* Pages, granted to link->backend, that the caller is going to send from for as long as the connection: for the window of
+ * this queue, where they are read-only. Once for each connection; `pages` must stay as it is until that ends. When it is
+ * closed in good order they are taken out first, but for those that frames are still sent from.
+ * -XEN_EINVAL: given already, none, or more than NETVF_FRONT_WINDOW_MAX. -XEN_ENOTCONN, -XEN_EBADMSG as netvf_front_tx(). */
+int netvf_front_window_add(struct netvf_front *front, unsigned queue,
+                           const struct netvf_front_page *pages, unsigned count);
+/* How many of a queue's pages are in its window now; 0 if not connected. */
+unsigned netvf_front_window_pages(const struct netvf_front *front, unsigned queue);
+/* The local port on which the backend tells of its answers, 0 without a control ring; and whether one waits: then
+ * netvf_front_step() is to be called. */
+uint32_t netvf_front_ctrl_channel(const struct netvf_front *front);
+bool netvf_front_ctrl_waiting(const struct netvf_front *front);
 
 /* -- events ------------------------------------------------------------------------------------------------------------ */
 

@@ -47,6 +47,15 @@ struct front_rx_inside {
     uint8_t extras;
 };
 
+/* How far a queue's window is. */
+enum front_window_state {
+    WINDOW_UNKNOWN, /* how many pages it may have */
+    WINDOW_KNOWN,   /* ... is window_most; none are in it */
+    WINDOW_RX,      /* the receive buffers are, the first window_rx of them */
+    WINDOW_TX,      /* and the caller's pages, as far as they could be */
+    WINDOW_NONE,
+};
+
 struct front_queue {
     struct ring tx, rx;
     struct netvf_front_page tx_page, rx_page;
@@ -64,7 +73,25 @@ struct front_queue {
     uint16_t posted[RING_SLOTS]; /* the page behind each request, by ring index */
     struct front_rx_inside inside;
 
+    uint8_t window;                             /* enum front_window_state */
+    bool window_removed;                        /* on the way down: it has been asked */
+    uint16_t window_most, window_rx, window_tx; /* pages */
+    const struct netvf_front_page *lent;        /* the caller's, to be in the window */
+    uint16_t lent_count;
+
     struct netvf_front_counters counters;
+};
+
+/* The control ring, with one request at a time, and the page for the lists that requests name. */
+struct front_window {
+    struct ring ring;
+    struct netvf_front_page page, list;
+    uint32_t channel; /* 0: none */
+    bool open;        /* all of that is there */
+    bool busy;        /* a request is out: */
+    uint16_t id, type, queue, asked;
+    unsigned patience;
+    const char *fault;
 };
 
 enum front_phase {
@@ -92,6 +119,10 @@ struct netvf_front {
     char backend_path[FRONT_PATH_MAX];
     uint16_t backend;
 
+    uint16_t window_pages; /* wanted for each queue */
+    struct front_window window;
+    bool leaving; /* the window's pages are being taken out; then the connection is closed */
+
     bool linked; /* `link` is valid, the rings are there */
     struct netvf_front_link link;
     struct front_queue queue[];
@@ -113,6 +144,11 @@ int front_format(char *out, size_t size, const char *format, unsigned number);
 int front_connect(struct netvf_front *front);
 /* Gives back all rings, buffers and channels. */
 void front_disconnect(struct netvf_front *front);
+
+/* window.c. step: carries on with what has been answered. leave: the same with the way back; true when there is nothing more
+ * to wait for. */
+void front_window_step(struct netvf_front *front);
+bool front_window_leave(struct netvf_front *front);
 
 /* tx.c, rx.c: a ring that was just made. */
 void front_tx_reset(struct front_queue *queue);

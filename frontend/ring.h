@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The frontend's end of a shared netif ring (xen/io/ring.h): one page, a header of four counters, then RING_SLOTS slots
- * that hold a request or its response.
+/* The frontend's end of a shared netif ring (xen/io/ring.h): one page, a header of four counters, then slots that hold a
+ * request or its response.
  *
  * What we count is private: the backend can write the whole page, but a ring that it has spoilt can make it lie only
  * about how many of our own requests it has answered. */
@@ -13,14 +13,17 @@
 #include "common/shm.h"
 
 #define RING_SLOTS \
-    256u /* both netif rings: (4096 - 64) / 12 or / 8, rounded down to a power of two */
+    256u /* tx and rx ring: (4096 - 64) / 12 or / 8, rounded down to a power of two */
+#define RING_PAGE_WORDS 1024u
 
 /* 32-bit words of the header */
 enum { RING_REQ_PROD, RING_REQ_EVENT, RING_RSP_PROD, RING_RSP_EVENT, RING_HEADER_WORDS = 16 };
 
 struct ring {
     volatile uint32_t *shared;
-    unsigned slot_words; /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring */
+    /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring, 4 on the control ring */
+    unsigned slot_words;
+    unsigned slots;      /* how many there are, a power of two: half as many on the control ring */
     uint32_t req_prod;   /* next request to write */
     uint32_t req_pushed; /* as far as the backend has been told */
     uint32_t rsp_cons;   /* next response to take */
@@ -29,19 +32,21 @@ struct ring {
 /* SHARED_RING_INIT: in a page of zeroes. */
 static inline void ring_init(struct ring *ring, void *page, unsigned slot_words)
 {
-    *ring = (struct ring){.shared = page, .slot_words = slot_words};
+    *ring = (struct ring){.shared = page, .slot_words = slot_words, .slots = RING_SLOTS};
+    while (ring->slots * slot_words > RING_PAGE_WORDS - RING_HEADER_WORDS)
+        ring->slots /= 2;
     shm_write32(&ring->shared[RING_REQ_EVENT], 1);
     shm_write32(&ring->shared[RING_RSP_EVENT], 1);
 }
 
 static inline volatile uint32_t *ring_slot(const struct ring *ring, uint32_t index)
 {
-    return ring->shared + RING_HEADER_WORDS + (index % RING_SLOTS) * ring->slot_words;
+    return ring->shared + RING_HEADER_WORDS + (index & (ring->slots - 1)) * ring->slot_words;
 }
 
 static inline unsigned ring_room(const struct ring *ring)
 {
-    return RING_SLOTS - (ring->req_prod - ring->rsp_cons);
+    return ring->slots - (ring->req_prod - ring->rsp_cons);
 }
 
 /* How many responses wait; -1 if the backend claims more than it was asked for, or fewer than before (XSA-39). */

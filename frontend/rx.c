@@ -129,6 +129,21 @@ static int take_data(const struct netvf_front *front, struct front_queue *queue,
     return 0;
 }
 
+/* Xen's log for a live migration knows of what we write, not of what a device has written into a page that stays mapped
+ * (netfront.h, "windows"). The page is ours just now. */
+static void touch(const struct front_queue *queue, const struct netvf_front_rx_frame *frame)
+{
+    for (unsigned i = 0; i < frame->count; i++) {
+        volatile uint8_t *bytes = queue->pages[frame->parts[i].page].bytes;
+
+        if (frame->parts[i].page < queue->window_rx) {
+            uint8_t first = *bytes;
+
+            *bytes = first;
+        }
+    }
+}
+
 /* The frame is whole. False if it is none that anybody wants; then its buffers are free again. */
 static bool finish(struct front_queue *queue, struct netvf_front_rx_frame *frame)
 {
@@ -137,6 +152,8 @@ static bool finish(struct front_queue *queue, struct netvf_front_rx_frame *frame
 
     if (good) {
         *frame = inside->frame;
+        if (queue->window_rx)
+            touch(queue, frame);
         queue->counters.rx_frames++;
         queue->counters.rx_bytes += frame->length;
     } else {

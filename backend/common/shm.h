@@ -22,4 +22,21 @@ static inline void shm_write32(volatile uint32_t *word, uint32_t value)
 }
 #endif
 
+struct shm_word {
+    uint64_t value;
+} __attribute__((packed, may_alias));
+
+/* Bytes out of such memory: each once, eight at a time as long as there are so many; what is written meanwhile is in
+ * the copy or is not. */
+static inline void shm_copy(uint8_t *to, const volatile uint8_t *from, unsigned length)
+{
+    for (; length >= sizeof(struct shm_word); length -= (unsigned)sizeof(struct shm_word)) {
+        ((struct shm_word *)to)->value = ((const volatile struct shm_word *)from)->value;
+        to += sizeof(struct shm_word);
+        from += sizeof(struct shm_word);
+    }
+    for (unsigned i = 0; i < length; i++)
+        to[i] = from[i];
+}
+
 #endif

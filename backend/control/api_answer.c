@@ -5,6 +5,7 @@
 #include "common/why.h"
 #include "control/manager.h"
 #include "control/vif.h"
+#include "control/windows.h"
 #include "vf/pool.h"
 #include "vf/vf.h"
 #include "xen/port.h"
@@ -55,8 +56,11 @@ static json_t *list(const struct api_world *world)
 
     for (unsigned i = 0; i < count; i++)
         json_array_append_new(documents, pf_document(world->pool, &pfs[i]));
-    return json_pack("{s:o, s:{s:I, s:I}}", "pfs", documents, "leaks", "grants",
-                     (json_int_t)port_leaked(), "live", (json_int_t)port_live());
+    return json_pack("{s:o, s:{s:I, s:I}, s:{s:I, s:I, s:I}}", "pfs", documents, "leaks", "grants",
+                     (json_int_t)port_leaked(), "live", (json_int_t)port_live(), "windows",
+                     "budget", (json_int_t)world->windows->pages, "used",
+                     (json_int_t)window_budget_used(world->windows), "quota",
+                     (json_int_t)world->windows->quota);
 }
 
 #define COUNTER(name)                                  \
@@ -77,6 +81,7 @@ static const struct {
     COUNTER(unmap_ops),       COUNTER(copy_ops),       COUNTER(events_sent),
     COUNTER(events_received), COUNTER(interrupts),     COUNTER(doorbells),
     COUNTER(polls),           COUNTER(missed_wakeups), COUNTER(rx_echoes),
+    COUNTER(window_slots),    COUNTER(window_reads),
 };
 
 _Static_assert(sizeof counters / sizeof counters[0] * sizeof(uint64_t) ==
@@ -114,14 +119,16 @@ static json_t *vif_document(const struct vif_view *view)
     char mac[MAC_TEXT];
 
     return json_pack(
-        "{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o}", "dom",
-        (int)view->domid, "devid", (json_int_t)view->devid, "mac",
+        "{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:{s:I, s:b}, s:o, "
+        "s:o}",
+        "dom", (int)view->domid, "devid", (json_int_t)view->devid, "mac",
         view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vf",
         view->lease ? view->lease->vf->pci : NULL, "translation", view->translation,
         "translation_reason", view->translation_reason, "translation_asked",
         view->translation_asked, "state", view->state, "error", view->error, "interrupts",
         view->connected ? interrupts : NULL, "link",
-        view->connected ? json_boolean(view->link) : json_null(), "counters",
+        view->connected ? json_boolean(view->link) : json_null(), "window", "pages",
+        (json_int_t)view->window_pages, "off", view->windows_off, "counters",
         counters_document(&view->counters, true), "queues", queues_document(view));
 }
 
@@ -163,27 +170,51 @@ static bool is_number(const json_t *value, json_int_t max)
            json_integer_value(value) <= max;
 }
 
-static json_t *set(const struct api_world *world, const json_t *request)
+static json_t *set_translation(struct vif *vif, const char *word)
 {
-    const json_t *dom = json_object_get(request, "dom"), *devid = json_object_get(request, "devid");
-    const char *word = json_string_value(json_object_get(request, "translation"));
     enum translation translation;
     struct vif_switched done;
-    struct vif *vif;
     struct why why;
 
-    if (!is_number(dom, UINT16_MAX) || !is_number(devid, UINT32_MAX))
-        return sentence("\"dom\" and \"devid\" are the numbers of a guest and of its vif");
     if (!word || translation_parse(word, &translation) < 0)
         return sentence("\"translation\" is " TRANSLATION_WORDS);
-    vif = manager_find(world->manager, (uint16_t)json_integer_value(dom),
-                       (uint32_t)json_integer_value(devid));
-    if (!vif)
-        return sentence("netvfd drives no such vif: 'netvf list' shows those it does");
     if (vif_set_translation(vif, translation, &done, &why) < 0)
         return sentence(why.text);
     return json_pack("{s:s?, s:I}", "translation", done.translation, "outage_ms",
                      (json_int_t)done.outage_ms);
+}
+
+static json_t *set_windows(struct vif *vif, const char *word)
+{
+    bool on = word && strcmp(word, "on") == 0;
+    struct vif_view view;
+    struct why why;
+
+    if (!on && (!word || strcmp(word, "off") != 0))
+        return sentence("\"windows\" is \"on\" or \"off\"");
+    if (vif_set_windows(vif, on, &why) < 0)
+        return sentence(why.text);
+    vif_look(vif, &view);
+    return json_pack("{s:s, s:I}", "windows", word, "pages", (json_int_t)view.window_pages);
+}
+
+static json_t *set(const struct api_world *world, const json_t *request)
+{
+    const json_t *dom = json_object_get(request, "dom"), *devid = json_object_get(request, "devid");
+    const json_t *translation = json_object_get(request, "translation");
+    const json_t *windows = json_object_get(request, "windows");
+    struct vif *vif;
+
+    if (!is_number(dom, UINT16_MAX) || !is_number(devid, UINT32_MAX))
+        return sentence("\"dom\" and \"devid\" are the numbers of a guest and of its vif");
+    if (translation && windows)
+        return sentence("one setting in a call");
+    vif = manager_find(world->manager, (uint16_t)json_integer_value(dom),
+                       (uint32_t)json_integer_value(devid));
+    if (!vif)
+        return sentence("netvfd drives no such vif: 'netvf list' shows those it does");
+    return windows ? set_windows(vif, json_string_value(windows))
+                   : set_translation(vif, json_string_value(translation));
 }
 
 json_t *api_answer(void *context, const json_t *request)

@@ -8,6 +8,7 @@
 #include "control/ctrl_ring.h"
 
 #include "common/clock.h"
+#include "control/windows.h"
 #include "xen/port.h"
 
 #include <errno.h>
@@ -103,7 +104,7 @@ static void *run(void *argument)
 }
 
 int ctrl_ring_open(struct ctrl_ring *ring, struct port *port, uint32_t ring_ref, uint32_t channel,
-                   int fault_fd, struct why *why)
+                   struct windows *windows, int fault_fd, struct why *why)
 {
     int rc;
 
@@ -121,6 +122,10 @@ int ctrl_ring_open(struct ctrl_ring *ring, struct port *port, uint32_t ring_ref,
                         channel, strerror(errno));
     ring->bound = true;
     ctrl_attach(&ring->ctrl, ring->page);
+    if (windows) {
+        windows->stop_fd = ring->wake_fd;
+        ring->ctrl.windows = &windows->requests;
+    }
     rc = pthread_create(&ring->thread, NULL, run, ring);
     if (rc)
         return why_fail(why, "no thread for its control ring: %s", strerror(rc));

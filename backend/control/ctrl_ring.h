@@ -17,6 +17,7 @@
 #include "datapath/ctrl.h"
 
 struct port;
+struct windows;
 
 /* A round is one look at the ring, for whatever reason. A guest may cause so many in a row, then one in so many
  * milliseconds, of so many requests each: a flood of requests or of events costs dom0 no more than that. */
@@ -41,10 +42,10 @@ struct ctrl_ring {
     struct why why; /* ... and how */
 };
 
-/* Maps the ring, binds the channel, starts the thread. -1 and a sentence with some of it done, which ctrl_ring_close
- * undoes. */
+/* Maps the ring, binds the channel, starts the thread, which serves requests about `windows` (may be NULL) as well. -1
+ * and a sentence with some of it done, which ctrl_ring_close undoes. */
 int ctrl_ring_open(struct ctrl_ring *ring, struct port *port, uint32_t ring_ref, uint32_t channel,
-                   int fault_fd, struct why *why);
+                   struct windows *windows, int fault_fd, struct why *why);
 void ctrl_ring_close(struct ctrl_ring *ring);
 
 /* Whether the guest has broken the protocol on it; `why` (may be NULL) gets the sentence. */

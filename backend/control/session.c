@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct queue *new_queue(struct port *port)
@@ -20,7 +21,7 @@ static struct queue *new_queue(struct port *port)
         return NULL;
     memset(q, 0, sizeof *q);
     q->worker.port = port;
-    q->worker.wake_fd = -1;
+    q->worker.wake_fd = q->worker.mail.done_fd = -1;
     q->port_before = port->counters;
     return q;
 }
@@ -105,6 +106,38 @@ static void attach(struct session *s, unsigned index)
     rx_attach(&w->rx, q->rx_page);
 }
 
+static int open_window(struct session *s, unsigned index, struct why *why)
+{
+    struct worker *w = &s->queues[index]->worker;
+
+    w->window = malloc(sizeof *w->window);
+    if (!w->window)
+        return why_fail(why, "no memory for its session");
+    window_init(w->window);
+    s->windows.window[index] = w->window;
+    s->windows.worker[index] = w;
+    w->rest = s->plan.windows_rest;
+    w->mail.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->mail.done_fd < 0)
+        return why_fail(why, "no eventfd for its worker: %s", strerror(errno));
+    return 0;
+}
+
+static int set_up_ctrl(struct session *s, struct why *why)
+{
+    const struct session_plan *plan = &s->plan;
+    bool windows = plan->windows && plan->windows->quota;
+
+    if (windows)
+        windows_init(&s->windows, plan->windows, plan->ctrl_port, plan->ctrl_port->peer,
+                     plan->queues);
+    for (unsigned i = 0; windows && i < plan->queues; i++)
+        if (open_window(s, i, why) < 0)
+            return -1;
+    return ctrl_ring_open(&s->ctrl, plan->ctrl_port, plan->ctrl_ring_ref, plan->ctrl_channel,
+                          windows ? &s->windows : NULL, plan->fault_fd, why);
+}
+
 static int set_up(struct session *s, struct why *why)
 {
     mcast_init(&s->mcast);
@@ -113,10 +146,7 @@ static int set_up(struct session *s, struct why *why)
             return -1;
         attach(s, i);
     }
-    if (!s->plan.ctrl_ring)
-        return 0;
-    return ctrl_ring_open(&s->ctrl, s->plan.ctrl_port, s->plan.ctrl_ring_ref, s->plan.ctrl_channel,
-                          s->plan.fault_fd, why);
+    return s->plan.ctrl_ring ? set_up_ctrl(s, why) : 0;
 }
 
 static void abandon(struct session *s)
@@ -127,6 +157,15 @@ static void abandon(struct session *s)
         if (w && (tx_abandon(&w->tx) < 0 || rx_abandon(&w->rx) < 0))
             log_error("%s: some of the guest's pages could not be released", s->plan.name);
     }
+}
+
+/* Behind the buffers: no descriptor has any page of them then. */
+static void close_windows(struct session *s, bool quiet)
+{
+    for (unsigned i = 0; i < s->windows.queues; i++)
+        if (s->windows.window[i] &&
+            windows_close_queue(&s->windows, i, s->plan.ports[i], quiet) < 0)
+            log_error("%s: some pages of the guest's window could not be released", s->plan.name);
 }
 
 static void free_queue(struct queue *q)
@@ -144,6 +183,8 @@ static void free_queue(struct queue *q)
         port->ops->ring_unmap(port, q->tx_page);
     if (w->wake_fd >= 0)
         close(w->wake_fd);
+    if (w->mail.done_fd >= 0)
+        close(w->mail.done_fd);
     free(q);
 }
 
@@ -164,6 +205,7 @@ static int take_down(struct session *s)
     /* Invariant 4: only now. */
     if (s->vf_started && quiet)
         abandon(s);
+    close_windows(s, quiet);
     if (session_part(s, quiet) < 0)
         quiet = false;
     for (unsigned i = 0; i < s->plan.queues; i++)
@@ -240,6 +282,32 @@ int session_set_multicast(struct session *session, bool control, struct why *why
     return vf->ops->set_multicast(vf, &wanted, why);
 }
 
+unsigned session_window_pages(const struct session *session)
+{
+    return windows_pages(&session->windows);
+}
+
+static bool rests(const struct session *session)
+{
+    for (unsigned i = 0; i < session->windows.queues; i++)
+        if (__atomic_load_n(&session->windows.window[i]->resting, __ATOMIC_ACQUIRE) !=
+            session->plan.windows_rest)
+            return false;
+    return true;
+}
+
+bool session_rest_windows(struct session *session, bool rest)
+{
+    struct timespec moment = {0, 1000000};
+
+    session->plan.windows_rest = rest;
+    for (unsigned i = 0; i < session->windows.queues; i++)
+        worker_set_rest(&session->queues[i]->worker, rest);
+    for (unsigned i = 0; i < 1000 && !rests(session); i++)
+        nanosleep(&moment, NULL);
+    return rests(session);
+}
+
 bool session_interrupts(const struct session *session)
 {
     for (unsigned i = 0; i < session->plan.queues; i++)
@@ -283,6 +351,8 @@ void session_count_queue(const struct session *session, unsigned queue, struct s
         .doorbells = q->doorbells_before + counter_read(&w->queue->doorbells),
         .polls = counter_read(&w->polls),
         .missed_wakeups = counter_read(&w->missed_wakeups),
+        .window_slots = w->window ? counter_read(&w->window->slots) : 0,
+        .window_reads = w->window ? counter_read(&w->window->reads) : 0,
     };
 }
 

@@ -17,6 +17,7 @@ struct context_ops;
 struct port;
 struct session;
 struct why;
+struct window_budget;
 
 /* What the guest has set up for one queue: two rings, and one event channel for both or one for each. */
 struct session_plan_queue {
@@ -36,7 +37,10 @@ struct session_plan {
     struct port *ports[VF_QUEUES_MAX]; /* borrowed; one for each queue */
     bool ctrl_ring;                    /* the guest has set up a control ring: ... */
     uint32_t ctrl_ring_ref, ctrl_channel;
-    struct port *ctrl_port; /* ... borrowed, its own; NULL without one */
+    struct port *ctrl_port;        /* ... borrowed, its own; NULL without one */
+    struct window_budget *windows; /* for a guest with a control ring; NULL: none for any */
+    bool
+        windows_rest; /* no window is to keep a page pinned, as from the beginning of a migration on */
     bool rx_notify; /* the frontend kicks when it posts receive buffers (feature-rx-notify) */
     uint16_t own_domid;
     enum translation translation;
@@ -67,6 +71,8 @@ struct session_counters {
     uint64_t map_ops, unmap_ops, copy_ops;
     uint64_t events_sent, events_received, interrupts, doorbells, polls;
     uint64_t missed_wakeups; /* work that no event had told of, found by the watchdog */
+    uint64_t window_slots;   /* slots whose page was in the window: no grant operation for them, */
+    uint64_t window_reads;   /* ... nor for these header copies */
 };
 
 enum session_state {
@@ -111,6 +117,12 @@ unsigned session_queues(const struct session *session);
 void session_count(struct session *session, struct session_counters *counters);
 void session_count_queue(const struct session *session, unsigned queue,
                          struct session_counters *counters);
+
+/* Pages in the windows of all queues. */
+unsigned session_window_pages(const struct session *session);
+/* Has the windows rest, or not any more: resting, they keep no page pinned beyond what descriptors have. Waits, up to a
+ * second; false if there are still such pages (there is no worker just now, which sees to it when it comes). */
+bool session_rest_windows(struct session *session, bool rest);
 
 /* What can change while it runs. A new limit holds from the worker's next round on. */
 void session_set_rate(struct session *session, struct rate rate);

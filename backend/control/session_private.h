@@ -7,8 +7,10 @@
 #include "common/why.h"
 #include "control/ctrl_ring.h"
 #include "control/session.h"
+#include "control/windows.h"
 #include "control/worker.h"
 #include "xen/context.h"
+#include "xen/journal.h"
 
 /* What the VF reaches of a queue besides the guest's buffers: descriptor rings, then copies of what is sent. */
 #define VF_PAGES (VF_RING_PAGES + TX_PAGES)
@@ -16,6 +18,10 @@
 #define SCRATCH_PAGES 1u
 
 _Static_assert(VF_PAGES *VF_QUEUES_MAX <= CONTEXT_PAGES_MAX, "a context has pages for all queues");
+
+/* Own pages, what both rings may have in flight outside of the window, and the window. */
+_Static_assert(VF_PAGES + SCRATCH_PAGES + 2 * RING_SLOTS + WINDOW_PAGES_MAX <= JOURNAL_CAPACITY,
+               "a queue's journal has a record for each of its pins");
 
 struct queue {
     struct worker worker;
@@ -34,6 +40,7 @@ struct session {
     struct context *context;             /* the VF's, for all queues; NULL: translation host */
     struct why reason;                   /* why it is not iommu, "" if it is */
     struct ctrl_ring ctrl;               /* if plan.ctrl_ring: apart from queues and VF */
+    struct windows windows;              /* if that may ask for windows (queues have one then) */
     struct mcast mcast;                  /* the guest's list, amended on any queue */
     struct echo echoes[VF_QUEUES_MAX];   /* what each queue may hear of what any of them sends */
     bool vf_started;                     /* it may DMA: to be stopped before anything is released */

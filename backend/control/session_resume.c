@@ -103,10 +103,12 @@ static int equip(struct session *s, unsigned index, struct why *why)
 
     if (provide_pages(s, index, why) < 0)
         return -1;
-    if (!s->context)
+    if (!s->context) {
         translate_host(&w->translate, w->port);
-    else if (translate_iommu(&w->translate, w->port, s->context, s->plan.own_domid) < 0)
+        w->translate.window = w->window;
+    } else if (translate_iommu(&w->translate, w->port, s->context, s->plan.own_domid) < 0) {
         return why_fail(why, "no memory for its session");
+    }
     w->tx.header_pages = &q->vf_pages[VF_RING_PAGES];
     w->tx.private_pages = s->context ? q->pages : w->tx.header_pages;
     w->rx.scratch = &q->pages[q->page_count - SCRATCH_PAGES];
@@ -175,6 +177,7 @@ int session_run(struct session *s, struct vf *vf, struct why *why)
     for (unsigned i = 0; i < s->plan.queues; i++)
         if (equip(s, i, why) < 0)
             return -1;
+    windows_shut(&s->windows, s->context != NULL);
     if (vf && start_vf(s, why) < 0)
         return -1;
     for (unsigned i = 0; i < s->plan.queues; i++)

@@ -246,6 +246,8 @@ static int start(struct vif *vif, unsigned from)
         .own_domid = vif->host->own_domid,
         .translation = vif_translation(vif),
         .contexts = vif->host->contexts,
+        .windows = vif->host->windows,
+        .windows_rest = vif->windows_off,
         .mtu = vif->config.mtu,
         .vlan = vif->config.vlan,
         .rate = vif->config.rate,

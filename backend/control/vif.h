@@ -13,6 +13,7 @@ struct pool;
 struct pool_lease;
 struct store;
 struct vif;
+struct window_budget;
 
 /* What vifs share; it outlives them. */
 struct vif_host {
@@ -23,6 +24,7 @@ struct vif_host {
     unsigned queues; /* most that a guest is offered for a vif; 0 is taken for 1 */
     enum translation translation;
     const struct context_ops *contexts; /* as in session_plan */
+    struct window_budget *windows;      /* likewise */
 };
 
 /* A vif whose directory has just been seen. Touches nothing but the watch on the guest's state.
@@ -62,6 +64,8 @@ struct vif_view {
     struct session_counters counters; /* of the session, or of the last one */
     unsigned queues;                  /* likewise; 0 if there was none */
     struct session_counters queue_counters[VF_QUEUES_MAX];
+    unsigned window_pages; /* in its queues' windows now */
+    bool windows_off;      /* by vif_set_windows */
 };
 
 /* What has come of vif_set_translation. */
@@ -76,6 +80,11 @@ struct vif_switched {
  * of a VF. */
 int vif_set_translation(struct vif *vif, enum translation translation, struct vif_switched *done,
                         struct why *why);
+
+/* Whether the vif's windows keep pages pinned, from now on and until netvfd ends: off, the guest keeps what it has put
+ * into them, but its packets go the ordinary way, and Xen sees each page that is written. -1 and a sentence if some are
+ * still pinned: nothing runs that could release them just now. */
+int vif_set_windows(struct vif *vif, bool on, struct why *why);
 
 bool vif_is(const struct vif *vif, uint16_t domid, uint32_t devid);
 bool vif_holds_vf(const struct vif *vif);

@@ -58,6 +58,8 @@ struct vif {
     enum translation wish;
     bool wish_untold; /* xenstore does not say it yet */
     bool bad_wish;    /* what it says is nonsense, and that has been said */
+
+    bool windows_off; /* asked for by vif_set_windows */
 };
 
 __attribute__((format(printf, 3, 4))) void vif_say(struct vif *vif, enum log_level level,

@@ -133,12 +133,14 @@ void vif_look(struct vif *vif, struct vif_view *view)
         .state = vif->state,
         .error = vif->error.text[0] ? vif->error.text : NULL,
         .connected = vif->session != NULL,
+        .windows_off = vif->windows_off,
     };
     if (vif->session) {
         vif_count(vif);
         view->interrupts = session_interrupts(vif->session);
         view->translation = session_translation(vif->session, &view->translation_reason);
         view->link = vif->link;
+        view->window_pages = session_window_pages(vif->session);
     }
     view->counters = vif->counters;
     view->queues = vif->queues;

@@ -184,3 +184,15 @@ int vif_set_translation(struct vif *vif, enum translation wanted, struct vif_swi
     done->translation = now;
     return note(vif, state, wanted, why);
 }
+
+/* Nothing of it is in xenstore: a window does not outlive the daemon either. */
+int vif_set_windows(struct vif *vif, bool on, struct why *why)
+{
+    vif->windows_off = !on;
+    if (!vif->session)
+        return 0;
+    if (session_rest_windows(vif->session, !on) || on)
+        return 0;
+    return why_fail(why, "pages of its windows are still pinned, for its VF has failed and is not "
+                         "proven quiet yet; they are released when it is");
+}

@@ -23,13 +23,15 @@
  * - A frame on the VF's receive ring. It was written back before the look, which finds it, or after; and the pair was
  *   armed before the look, so that it interrupts (vf_queue_ops.arm).
  * - A frame that the VF has sent. Nobody tells of it; while there are any, sleep is short.
- * - The end. wake_fd stays readable.
+ * - The end, and mail (worker_ask). Both are noted before wake_fd is written, which stays readable until a sleep has
+ *   ended by it; and both are looked for after that.
  *
  * What came before the channel was bound is found by the first round. tests/unit/test_worker.c lets a guest push at
  * each point of this. The other direction, responses that a frontend sleeps for, is ring_push()'s. */
 #include "control/worker.h"
 
 #include "common/counter.h"
+#include "translate/window.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -228,6 +230,15 @@ static int64_t longest_sleep(const struct worker *w, uint64_t idle_ns)
     return longest;
 }
 
+/* Before a look at what it was about. */
+static void hear(const struct worker *w)
+{
+    uint64_t count;
+
+    if (read(w->wake_fd, &count, sizeof count) < 0)
+        return; /* cannot happen: it was readable, and is read here only */
+}
+
 static void sleep_until_event(struct worker *w, int64_t longest)
 {
     struct pollfd fds[2] = {
@@ -241,6 +252,8 @@ static void sleep_until_event(struct worker *w, int64_t longest)
     w->unwoken = ready == 0 && longest == SLEEP_WATCHDOG_NS;
     if (ready > 0 && (fds[0].revents & POLLIN))
         take_events(w);
+    if (ready > 0 && (fds[1].revents & POLLIN))
+        hear(w);
 }
 
 /* Arms everything that can wake us, then looks once more: what came before the arming is seen now, what comes after
@@ -307,13 +320,48 @@ static int work_on(struct worker *w)
     return work || now - w->last_work_ns < SPIN_NS;
 }
 
+enum { MAIL_NONE, MAIL_ASKED, MAIL_SERVED };
+
+static void answer_mail(struct worker *w)
+{
+    int asked = MAIL_ASKED;
+    uint64_t one = 1;
+
+    if (!__atomic_compare_exchange_n(&w->mail.state, &asked, MAIL_SERVED, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return; /* taken back */
+    w->mail.work(w->window, w->port, w->mail.argument);
+    if (write(w->mail.done_fd, &one, sizeof one) < 0)
+        return; /* cannot happen: its counter is 0 */
+}
+
+/* What others want of the window. -1: the session has failed. */
+static int look_after_window(struct worker *w)
+{
+    bool rest = __atomic_load_n(&w->rest, __ATOMIC_ACQUIRE);
+
+    if (__atomic_load_n(&w->mail.state, __ATOMIC_RELAXED) == MAIL_ASKED)
+        answer_mail(w);
+    if (rest == w->window->resting)
+        return 0;
+    if (!rest)
+        window_wake(w->window, w->port);
+    else if (window_rest(w->window, w->port) < 0)
+        return failed_call(w, NULL);
+    return 0;
+}
+
 static void *run(void *argument)
 {
     struct worker *w = argument;
 
     w->last_work_ns = now_ns();
     while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
-        int work = work_on(w);
+        int work;
+
+        if (w->window && look_after_window(w) < 0)
+            break;
+        work = work_on(w);
 
         if (!work)
             work = prepare_sleep(w);
@@ -342,17 +390,61 @@ int worker_start(struct worker *worker)
     return rc ? -1 : 0;
 }
 
-void worker_stop(struct worker *worker)
+static void wake(const struct worker *worker)
 {
     uint64_t one = 1;
 
+    if (write(worker->wake_fd, &one, sizeof one) < 0)
+        return; /* cannot happen: its counter is far from full */
+}
+
+void worker_stop(struct worker *worker)
+{
     if (!worker->running)
         return;
     __atomic_store_n(&worker->stop, true, __ATOMIC_RELEASE);
-    if (write(worker->wake_fd, &one, sizeof one) < 0)
-        return; /* cannot happen: the counter starts at 0 and is written here only */
+    wake(worker);
     pthread_join(worker->thread, NULL);
     worker->running = false;
+}
+
+int worker_ask(struct worker *worker,
+               void (*work)(struct window *window, struct port *port, void *argument),
+               void *argument, int stop_fd)
+{
+    struct worker_mail *mail = &worker->mail;
+    struct pollfd fds[2] = {
+        {.fd = mail->done_fd, .events = POLLIN},
+        {.fd = stop_fd, .events = POLLIN},
+    };
+    int asked = MAIL_ASKED;
+    uint64_t count;
+
+    mail->work = work;
+    mail->argument = argument;
+    __atomic_store_n(&mail->state, MAIL_ASKED, __ATOMIC_RELEASE);
+    wake(worker);
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (!(fds[0].revents & POLLIN) &&
+        __atomic_compare_exchange_n(&mail->state, &asked, MAIL_NONE, false, __ATOMIC_ACQUIRE,
+                                    __ATOMIC_RELAXED)) {
+        errno = ECANCELED;
+        return -1;
+    }
+    /* Done, or about to be. */
+    while (poll(fds, 1, -1) < 0 && errno == EINTR)
+        ;
+    if (read(mail->done_fd, &count, sizeof count) < 0)
+        return -1; /* cannot happen: it was readable, and is read here only */
+    __atomic_store_n(&mail->state, MAIL_NONE, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void worker_set_rest(struct worker *worker, bool rest)
+{
+    __atomic_store_n(&worker->rest, rest, __ATOMIC_RELEASE);
+    wake(worker);
 }
 
 void worker_set_rate(struct worker *worker, struct rate rate)

@@ -12,6 +12,14 @@
 #include "datapath/rx.h"
 #include "datapath/tx.h"
 
+/* Work on the queue's window that another thread asks for, done by the worker between two rounds. */
+struct worker_mail {
+    int state;
+    void (*work)(struct window *window, struct port *port, void *argument);
+    void *argument;
+    int done_fd; /* an eventfd */
+};
+
 struct worker {
     /* Set before worker_start, the worker's until worker_stop has returned. */
     struct port *port;
@@ -29,6 +37,9 @@ struct worker {
     bool rx_notify;  /* as in session_plan */
     int fault_fd;    /* likewise */
     int wake_fd;
+    struct window *window; /* or NULL: then none of the next two is looked at */
+    struct worker_mail mail;
+    bool rest; /* control wants the window to rest */
 
     pthread_t thread;
     bool running;             /* there is a thread to be ended: control's */
@@ -53,6 +64,13 @@ struct worker {
 int worker_start(struct worker *worker);
 /* Waits for its end; also if it was never started. */
 void worker_stop(struct worker *worker);
+/* Has the worker do `work` on its window. If there is no worker just now it waits for the next one. One thread at a time.
+ * -1/ECANCELED: nothing was done, for stop_fd was readable first. */
+int worker_ask(struct worker *worker,
+               void (*work)(struct window *window, struct port *port, void *argument),
+               void *argument, int stop_fd);
+/* Has the window rest, or not any more, from the worker's next round on, which comes at once. */
+void worker_set_rest(struct worker *worker, bool rest);
 void worker_set_rate(struct worker *worker, struct rate rate);
 /* Events for what has been pushed on either ring: the worker's own, and control's when there is no worker. */
 void worker_notify(const struct worker *worker, bool tx, bool rx);

@@ -6,7 +6,7 @@
 #define REQUEST_WORDS (sizeof(struct xen_netif_ctrl_request) / sizeof(uint32_t))
 
 /* Returns the status; *data is 0 before. A grant reference in a request is the guest's word until a handler needs what
- * it names: none of these looks behind one. */
+ * it names. */
 typedef uint32_t handler(struct ctrl *ctrl, const struct xen_netif_ctrl_request *request,
                          uint32_t *data);
 
@@ -32,6 +32,32 @@ static uint32_t not_supported(struct ctrl *ctrl, const struct xen_netif_ctrl_req
     return XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED;
 }
 
+static uint32_t get_gref_mapping_size(struct ctrl *ctrl,
+                                      const struct xen_netif_ctrl_request *request, uint32_t *data)
+{
+    if (!ctrl->windows)
+        return XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED;
+    return ctrl->windows->size(ctrl->windows, request->data[0], data);
+}
+
+static uint32_t add_gref_mapping(struct ctrl *ctrl, const struct xen_netif_ctrl_request *request,
+                                 uint32_t *data)
+{
+    (void)data;
+    if (!ctrl->windows)
+        return XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED;
+    return ctrl->windows->add(ctrl->windows, request->data[0], request->data[1], request->data[2]);
+}
+
+static uint32_t del_gref_mapping(struct ctrl *ctrl, const struct xen_netif_ctrl_request *request,
+                                 uint32_t *data)
+{
+    if (!ctrl->windows)
+        return XEN_NETIF_CTRL_STATUS_NOT_SUPPORTED;
+    return ctrl->windows->remove(ctrl->windows, request->data[0], request->data[1],
+                                 request->data[2], data);
+}
+
 static handler *const handlers[] = {
     [XEN_NETIF_CTRL_TYPE_INVALID] = not_supported,
     [XEN_NETIF_CTRL_TYPE_GET_HASH_FLAGS] = not_supported,
@@ -41,6 +67,9 @@ static handler *const handlers[] = {
     [XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE] = not_supported,
     [XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING] = not_supported,
     [XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM] = set_hash_algorithm,
+    [XEN_NETIF_CTRL_TYPE_GET_GREF_MAPPING_SIZE] = get_gref_mapping_size,
+    [XEN_NETIF_CTRL_TYPE_ADD_GREF_MAPPING] = add_gref_mapping,
+    [XEN_NETIF_CTRL_TYPE_DEL_GREF_MAPPING] = del_gref_mapping,
 };
 
 void ctrl_attach(struct ctrl *ctrl, void *page)

@@ -2,8 +2,8 @@
 /* The control ring (netif.h, "Control ring"): requests in, responses out. Pure, as the rest of the data path, and apart
  * from it: no packet's way leads past here.
  *
- * What a frontend may ask for is a table of handlers by type. All types there are today are about hashing, which no VF
- * does towards a guest (docs/choices.md, "Control ring"). */
+ * What a frontend may ask for is a table of handlers by type. Those about hashing are refused, for no VF does it towards a
+ * guest (docs/choices.md, "Control ring"); those about static grants are carried out by who holds the windows. */
 #ifndef NETVF_DATAPATH_CTRL_H
 #define NETVF_DATAPATH_CTRL_H
 
@@ -13,9 +13,19 @@
 
 #include "datapath/ring.h"
 
+/* What is behind the requests about static grants (netif.h, struct xen_netif_gref). Each returns the response's status;
+ * `queue`, `count` and the reference of the list's page are as the guest has them. */
+struct ctrl_windows {
+    uint32_t (*size)(struct ctrl_windows *windows, unsigned queue, uint32_t *most);
+    uint32_t (*add)(struct ctrl_windows *windows, unsigned queue, uint32_t list, unsigned count);
+    uint32_t (*remove)(struct ctrl_windows *windows, unsigned queue, uint32_t list, unsigned count,
+                       uint32_t *removed);
+};
+
 struct ctrl {
     struct ring ring;
-    const char *fault; /* what the guest has done, after a -1 */
+    struct ctrl_windows *windows; /* NULL: there are none */
+    const char *fault;            /* what the guest has done, after a -1 */
 };
 
 /* `page`: the mapped control ring. Takes it up where its last backend has left it. */

@@ -56,23 +56,6 @@ static int context_release(struct translate *translate, struct grant_pin *pins, 
     return 0;
 }
 
-struct word {
-    uint64_t value;
-} __attribute__((packed, may_alias));
-
-/* Each byte once, eight at a time as long as there are so many; what the guest writes meanwhile is in the copy or is
- * not. */
-static void read_guest(uint8_t *to, const volatile uint8_t *from, unsigned length)
-{
-    for (; length >= sizeof(struct word); length -= (unsigned)sizeof(struct word)) {
-        ((struct word *)to)->value = ((const volatile struct word *)from)->value;
-        to += sizeof(struct word);
-        from += sizeof(struct word);
-    }
-    for (unsigned i = 0; i < length; i++)
-        to[i] = from[i];
-}
-
 static int context_fetch(struct translate *translate, struct grant_copy *copies, unsigned count)
 {
     const volatile uint8_t *views[PORT_BATCH_MAX];
@@ -96,7 +79,7 @@ static int context_fetch(struct translate *translate, struct grant_copy *copies,
             continue;
         view = views[next++];
         if (view)
-            read_guest(copies[i].to_va, view + copies[i].offset, copies[i].length);
+            shm_copy(copies[i].to_va, view + copies[i].offset, copies[i].length);
         else
             copies[i].status = GNTST_bad_page;
     }

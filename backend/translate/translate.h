@@ -31,10 +31,12 @@ struct translate_ops {
 
 struct context;
 struct frame_cache;
+struct window;
 
 struct translate {
     const struct translate_ops *ops;
     struct port *port;             /* host */
+    struct window *window;         /* host: the guest's, or NULL */
     const struct context *context; /* iommu */
     struct frame_cache *frames;    /* iommu */
     uint16_t own_domid;            /* iommu: to whom the guest's entries must be granted */

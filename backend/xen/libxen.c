@@ -176,6 +176,19 @@ static void libxen_ring_unmap(struct port *port, void *ring)
         log_error("cannot unmap a ring page of domain %u: %s", port->peer, strerror(errno));
 }
 
+/* One call for each page, so that each can be given back by itself. gntdev maps for the CPU and for no device; it needs
+ * no journal, for the kernel unmaps with the process. */
+static const volatile void *libxen_page_view(struct port *port, uint32_t gref)
+{
+    return xengnttab_map_grant_ref(libxen_port(port)->gnttab, port->peer, gref, PROT_READ);
+}
+
+static void libxen_page_unview(struct port *port, const volatile void *view)
+{
+    if (xengnttab_unmap(libxen_port(port)->gnttab, (void *)(uintptr_t)view, 1) < 0)
+        log_error("cannot unmap a page of domain %u: %s", port->peer, strerror(errno));
+}
+
 /* Kernel pages granted to ourselves: they stay where they are, and pinning the grant tells their machine address and
  * keeps the frames ours even if this process dies while a VF still knows them. */
 static int libxen_dma_alloc(struct port *port, struct dma_page *pages, unsigned count)
@@ -290,6 +303,8 @@ static const struct port_ops libxen_ops = {
     .notify = libxen_notify,
     .ring_map = libxen_ring_map,
     .ring_unmap = libxen_ring_unmap,
+    .page_view = libxen_page_view,
+    .page_unview = libxen_page_unview,
     .dma_alloc = libxen_dma_alloc,
     .dma_free = libxen_dma_free,
     .bind_peer = libxen_bind_peer,

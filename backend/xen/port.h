@@ -25,6 +25,8 @@ struct grant_pin {
     uint16_t journal;
     int16_t status;
     bool readonly;
+    uint16_t
+        window; /* translate/window.c's: 0, or the page of the window that this is, and then it is not ours to unpin */
 };
 
 /* Bytes copied by the hypervisor out of a granted page into a page of ours. Out: status (0, or a GNTST_ code).
@@ -65,6 +67,11 @@ struct port_ops {
     /* CPU mapping of one shared ring page of the peer, writable. NULL/errno. */
     void *(*ring_map)(struct port *port, uint32_t gref);
     void (*ring_unmap)(struct port *port, void *ring);
+
+    /* CPU mapping of any page that the peer has granted, read-only, so that Xen takes it for no write of ours.
+     * NULL/errno. */
+    const volatile void *(*page_view)(struct port *port, uint32_t gref);
+    void (*page_unview)(struct port *port, const volatile void *view);
 
     /* `count` zeroed pages next to each other in our memory (not in the machine's), DMA addresses filled in. They are
      * given back all at once, and only when no device can reach them any more. */

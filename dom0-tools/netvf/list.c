@@ -80,6 +80,18 @@ static void print_pf(const json_t *pf)
     putchar('\n');
 }
 
+static void print_windows(const json_t *windows)
+{
+    if (!windows)
+        return;
+    if (client_number(windows, "quota") == 0)
+        printf("DMA windows of guests: none (--window-quota 0)\n");
+    else
+        printf("DMA windows of guests: %lld of %lld pages, at most %lld for a guest\n",
+               client_number(windows, "used"), client_number(windows, "budget"),
+               client_number(windows, "quota"));
+}
+
 static void print_list(const json_t *answer)
 {
     const json_t *pfs = json_object_get(answer, "pfs"), *leaks = json_object_get(answer, "leaks");
@@ -92,6 +104,7 @@ static void print_list(const json_t *answer)
         print_pf(pf);
     printf("Guest pages pinned for DMA: %lld now, %lld that Xen would not release\n",
            client_number(leaks, "live"), client_number(leaks, "grants"));
+    print_windows(json_object_get(answer, "windows"));
 }
 
 enum outcome command_list(const struct options *options, struct why *why)

@@ -27,7 +27,8 @@ enum outcome command_check(const struct options *options, struct why *why);
 enum outcome command_set(const struct options *options, struct why *why);
 
 /* What the setting of command_set may be: for the usage, and for the completion. */
-#define SETTING_SHOWN    "translation=WAY"
-#define SETTING_COMPLETE "translation=auto translation=host translation=iommu"
+#define SETTING_SHOWN "translation=WAY or windows=on|off"
+#define SETTING_COMPLETE \
+    "translation=auto translation=host translation=iommu windows=on windows=off"
 
 #endif

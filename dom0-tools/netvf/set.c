@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netvf set: another translation for a vif that is running. */
+/* netvf set: another translation, or windows or none, for a vif that is running. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,8 +8,22 @@
 #include "dom0-tools/netvf/netvf.h"
 
 #define TRANSLATION "translation="
+#define WINDOWS     "windows="
 
-static void print_outcome(const struct options *options, const json_t *answer)
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static void print_windows(const struct options *options, const json_t *answer)
+{
+    const char *word = client_text(answer, "windows");
+
+    printf("The windows of vif %s are %s; its guest has put %lld pages into them.\n",
+           options->operand, word ? word : "?", client_number(answer, "pages"));
+}
+
+static void print_translation(const struct options *options, const json_t *answer)
 {
     const char *word = options->setting + strlen(TRANSLATION);
     const char *now = client_text(answer, "translation");
@@ -27,13 +41,15 @@ static void print_outcome(const struct options *options, const json_t *answer)
 
 static enum outcome ask(const struct options *options, const struct target *target, struct why *why)
 {
+    const char *value = strchr(options->setting, '=') + 1;
+    bool windows = begins(options->setting, WINDOWS);
     json_t *request =
         json_pack("{s:s, s:I, s:I, s:s}", "call", "set", "dom", (json_int_t)target->dom, "devid",
-                  (json_int_t)target->devid, "translation", options->setting + strlen(TRANSLATION));
+                  (json_int_t)target->devid, windows ? "windows" : "translation", value);
     json_t *answer;
 
     if (!request) {
-        why_fail(why, "the translation is no text");
+        why_fail(why, "the value is no text");
         return OUTCOME_USAGE;
     }
     answer = client_call(options->socket, request, CLIENT_RESETS_MS, why);
@@ -42,8 +58,10 @@ static enum outcome ask(const struct options *options, const struct target *targ
         return OUTCOME_FAILED;
     if (options->json)
         client_print(answer);
+    else if (windows)
+        print_windows(options, answer);
     else
-        print_outcome(options, answer);
+        print_translation(options, answer);
     json_decref(answer);
     return OUTCOME_DONE;
 }
@@ -52,7 +70,7 @@ enum outcome command_set(const struct options *options, struct why *why)
 {
     struct target target;
 
-    if (strncmp(options->setting, TRANSLATION, strlen(TRANSLATION)) != 0) {
+    if (!begins(options->setting, TRANSLATION) && !begins(options->setting, WINDOWS)) {
         why_fail(why, "%s cannot be set, " SETTING_SHOWN " can", options->setting);
         return OUTCOME_USAGE;
     }

@@ -33,6 +33,8 @@ static const struct {
     {"map_ops", "grants mapped", "pages"},
     {"unmap_ops", "grants unmapped", "pages"},
     {"copy_ops", "grant copies", "operations"},
+    {"window_slots", "by the window", "slots"},
+    {"window_reads", "  headers read there", "reads"},
     {"events_sent", "events to the guest", "events"},
     {"events_received", "events from the guest", "events"},
     {"interrupts", "VF interrupts", "interrupts"},
@@ -102,6 +104,13 @@ static void print_counters(json_t *vif)
     table_free(table);
 }
 
+static void window_row(struct table *table, const json_t *window)
+{
+    table_cell(table, "window");
+    table_printf(table, "%lld pages%s", client_number(window, "pages"),
+                 json_is_true(json_object_get(window, "off")) ? ", switched off" : "");
+}
+
 static void print_vif(json_t *vif)
 {
     /* `news`: its absence is none; every other gap is worth a dash. */
@@ -132,6 +141,8 @@ static void print_vif(json_t *vif)
     }
     table_cell(table, "link");
     table_cell(table, client_link(vif));
+    if (json_object_get(vif, "window"))
+        window_row(table, json_object_get(vif, "window"));
     table_cell(table, "queues");
     table_printf(table, "%zu", json_array_size(json_object_get(vif, "queues")));
     table_print(table, stdout, 2);

@@ -24,7 +24,7 @@
 
 struct options {
     const char *tap;
-    unsigned vif, queues;
+    unsigned vif, queues, window;
 };
 
 struct program {
@@ -85,6 +85,8 @@ static int start_pumps(struct program *p, const struct netvf_front_link *link)
     }
     for (unsigned i = 0; i < link->queues; i++) {
         r = pump_start(&p->pumps[i], link);
+        if (r == 0 && p->options.window)
+            r = netvf_front_window_add(p->front, i, p->pumps[i].pages, PUMP_PAGES);
         if (r < 0) {
             say(p, "no pages to send from (see /sys/module/xen_gntalloc/parameters/limit): ",
                 strerror(-r));
@@ -221,7 +223,7 @@ static void loop(struct program *p)
             take_signal(p);
         while (linux_port_take_event(p->port) == 0)
             ;
-        if (fds[POLL_STORE].revents || looked != seconds()) {
+        if (fds[POLL_STORE].revents || looked != seconds() || netvf_front_ctrl_waiting(p->front)) {
             linux_port_take_watches(p->port);
             step(p);
             looked = seconds();
@@ -253,6 +255,7 @@ static int open_front(struct program *p)
         .gso_tcpv6 = true,
         .csum_blank_ipv4 = true,
         .csum_blank_ipv6 = true,
+        .window = (uint16_t)p->options.window,
     };
     size_t size = netvf_front_size(p->options.queues);
     int r;
@@ -328,12 +331,14 @@ static void end(struct program *p)
 
 static void usage(FILE *out)
 {
-    fputs("usage: netvf-front --tap NAME [--vif NUMBER] [--queues NUMBER]\n"
+    fputs("usage: netvf-front --tap NAME [--vif NUMBER] [--queues NUMBER] [--window NUMBER]\n"
           "Gives a vif of this domain to a TAP interface. The kernel's netfront must not have the "
           "vif.\n"
           "  --tap NAME        the interface to make; a %d in it becomes a free number\n"
           "  --vif NUMBER      the vif's number in this domain [0]\n"
           "  --queues NUMBER   most queues to use, 1 to 8 [1]\n"
+          "  --window NUMBER   most pages of each queue that the backend is to keep mapped, 0 to "
+          "512 [0]\n"
           "  --help, --version\n",
           out);
 }
@@ -353,9 +358,13 @@ static unsigned number(const char *text, unsigned least, unsigned most)
 static struct options parse(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"tap", required_argument, NULL, 't'},    {"vif", required_argument, NULL, 'v'},
-        {"queues", required_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {0},
+        {"tap", required_argument, NULL, 't'},
+        {"vif", required_argument, NULL, 'v'},
+        {"queues", required_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {"window", required_argument, NULL, 'w'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
     };
     struct options options = {.queues = 1};
     int c;
@@ -370,6 +379,9 @@ static struct options parse(int argc, char **argv)
             break;
         case 'q':
             options.queues = number(optarg, 1, QUEUES_MAX);
+            break;
+        case 'w':
+            options.window = number(optarg, 0, NETVF_FRONT_WINDOW_MAX);
             break;
         case 'h':
             usage(stdout);

@@ -85,18 +85,18 @@ static void check(bool tx, unsigned packets)
         fail("not every packet went through");
 }
 
-static void measure(bool tx, bool iommu, enum frame_kind kind, unsigned burst)
+static void measure(bool tx, enum way way, enum frame_kind kind, unsigned burst)
 {
     static const char *const sizes[] = {"64", "1500", "gso"};
+    static const char *const ways[] = {"host", "iommu", "window"};
     bool counting = RUNNING_ON_VALGRIND;
     unsigned packets = counting ? PACKETS_COUNTED : PACKETS_TIMED;
     unsigned repeats = counting ? 1 : REPEATS;
     uint64_t best = UINT64_MAX;
     char name[40];
 
-    snprintf(name, sizeof name, "%s/%s/%s/%u", tx ? "tx" : "rx", iommu ? "iommu" : "host",
-             sizes[kind], burst);
-    world_open(&world, iommu, kind);
+    snprintf(name, sizeof name, "%s/%s/%s/%u", tx ? "tx" : "rx", ways[way], sizes[kind], burst);
+    world_open(&world, way, tx, kind);
     world_post(&world, RING_SLOTS);
     while (rx_fill(&world.rx, 1) > 0)
         ;
@@ -121,15 +121,16 @@ int main(void)
 #ifndef NDEBUG
     fail("built with assertions; configure with --disable-invariants");
 #endif
-    for (unsigned way = 0; way < 4; way++) {
-        bool tx = way < 2, iommu = way & 1;
+    for (unsigned i = 0; i < 6; i++) {
+        bool tx = i < 3;
+        enum way way = i % 3;
 
         for (enum frame_kind kind = FRAME_SMALL; kind <= FRAME_FULL; kind++)
             for (unsigned b = 0; b < sizeof bursts / sizeof bursts[0]; b++)
-                measure(tx, iommu, kind, bursts[b]);
+                measure(tx, way, kind, bursts[b]);
         /* Eight fill the ring. */
         for (unsigned b = 0; tx && b < 2; b++)
-            measure(tx, iommu, FRAME_GSO, bursts[b]);
+            measure(tx, way, FRAME_GSO, bursts[b]);
     }
     return 0;
 }

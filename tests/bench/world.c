@@ -258,13 +258,28 @@ static void open_queue(struct world *w)
 
 /* -- all of it ---------------------------------------------------------------------------------------------------- */
 
-static void open_translation(struct world *w, bool iommu)
+static void open_window(struct world *w, bool tx)
+{
+    static struct window_entry entries[RING_SLOTS];
+
+    for (unsigned i = 0; i < RING_SLOTS; i++)
+        entries[i] = tx ? (struct window_entry){guest[i], i, true}
+                        : (struct window_entry){guest[0], SENT_PAGES + i, false};
+    window_init(&w->window);
+    if (window_add(&w->window, &w->port, entries, RING_SLOTS) < 0)
+        abort();
+    w->translate.window = &w->window;
+}
+
+static void open_translation(struct world *w, enum way way, bool tx)
 {
     w->port.ops = &port_ops;
     own_pages(header_pages, TX_PAGES, OWN_DMA + 0x100000);
     memcpy(private_pages, header_pages, sizeof private_pages);
     translate_host(&w->translate, &w->port);
-    if (!iommu)
+    if (way == WAY_WINDOW)
+        open_window(w, tx);
+    if (way != WAY_IOMMU)
         return;
     own_pages(private_pages, TX_PAGES, OWN_DMA + 0x200000);
     w->context = (struct context){.ops = &context_ops, .grants = grants, .grant_count = GRANTS};
@@ -272,12 +287,12 @@ static void open_translation(struct world *w, bool iommu)
         abort();
 }
 
-void world_open(struct world *w, bool iommu, enum frame_kind kind)
+void world_open(struct world *w, enum way way, bool tx, enum frame_kind kind)
 {
     memset(w, 0, sizeof *w);
     fill_guest(kind);
     open_queue(w);
-    open_translation(w, iommu);
+    open_translation(w, way, tx);
     own_pages(&scratch, 1, OWN_DMA + 0x300000);
     w->tx_ring = calloc(1, PAGE);
     w->rx_ring = calloc(1, PAGE);
@@ -289,7 +304,7 @@ void world_open(struct world *w, bool iommu, enum frame_kind kind)
     w->tx.translate = w->rx.translate = &w->translate;
     w->tx.queue = w->rx.queue = &w->queue.queue;
     w->tx.header_pages = header_pages;
-    w->tx.private_pages = iommu ? private_pages : header_pages;
+    w->tx.private_pages = way == WAY_IOMMU ? private_pages : header_pages;
     w->tx.echo = w->rx.echo = &w->echo;
     w->tx.echo_count = 1;
     w->tx.mcast = &w->mcast;

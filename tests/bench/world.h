@@ -15,6 +15,7 @@
 
 #include "datapath/rx.h"
 #include "datapath/tx.h"
+#include "translate/window.h"
 #include "vf/igbvf_private.h"
 #include "xen/context.h"
 
@@ -26,8 +27,15 @@ enum frame_kind {
     FRAME_GSO,   /* 65226 bytes: 45 segments of 1448 */
 };
 
+enum way {
+    WAY_HOST,
+    WAY_IOMMU,
+    WAY_WINDOW, /* translation host, and the guest's pages in its window */
+};
+
 struct world {
     struct port port;
+    struct window window;
     struct context context;
     struct translate translate;
     struct vf_ops vf_ops;
@@ -42,8 +50,8 @@ struct world {
     netif_rx_sring_t *rx_ring;
 };
 
-/* `iommu`: that translation, else `host`. */
-void world_open(struct world *world, bool iommu, enum frame_kind kind);
+/* With a window, the pages that are sent from are in it, or those that are received into. */
+void world_open(struct world *world, enum way way, bool tx, enum frame_kind kind);
 void world_close(struct world *world);
 
 /* The guest sends `count` frames; the VF sends what it was told of. */

@@ -31,6 +31,8 @@ struct hostile {
     uint32_t first_page; /* HOSTILE_PAGES grefs, the last third read-only */
     struct ambush ambushes[HOSTILE_AMBUSHES];
     unsigned ambush_count;
+    bool (*also_writes)(
+        const volatile uint32_t *word); /* where else the backend may write to; NULL: nowhere */
     void (*seen)(const volatile uint32_t *word, uint32_t value); /* what was read; may be NULL */
 };
 

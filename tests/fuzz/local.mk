@@ -4,7 +4,8 @@
 FUZZ_CFLAGS = $(AM_CFLAGS) -I$(top_srcdir)/tests
 FUZZ_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS)
 FUZZ_TARGETS = tests/fuzz/fuzz_tx tests/fuzz/fuzz_rx tests/fuzz/fuzz_context tests/fuzz/fuzz_headers \
-	tests/fuzz/fuzz_igbvf tests/fuzz/fuzz_vif tests/fuzz/fuzz_journal tests/fuzz/fuzz_front
+	tests/fuzz/fuzz_igbvf tests/fuzz/fuzz_vif tests/fuzz/fuzz_journal tests/fuzz/fuzz_ctrl \
+	tests/fuzz/fuzz_front
 HOSTILE = tests/fuzz/hostile.c tests/fuzz/hostile.h $(SIM)
 
 FUZZ_SECONDS = 20
@@ -42,6 +43,13 @@ tests_fuzz_fuzz_context_SOURCES = tests/fuzz/fuzz_context.c $(HOSTILE) $(FUZZ_MA
 tests_fuzz_fuzz_context_CFLAGS = $(FUZZ_CFLAGS) -DNETVF_SHM_HOOK
 tests_fuzz_fuzz_context_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_context_LDADD = $(FUZZ_LIBS)
+
+tests_fuzz_fuzz_ctrl_SOURCES = tests/fuzz/fuzz_ctrl.c $(HOSTILE) $(FUZZ_MAIN) \
+	backend/control/windows.c backend/datapath/ctrl.c backend/datapath/rx.c backend/datapath/tx.c \
+	backend/datapath/tx_slots.c
+tests_fuzz_fuzz_ctrl_CFLAGS = $(FUZZ_CFLAGS) -DNETVF_SHM_HOOK
+tests_fuzz_fuzz_ctrl_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_ctrl_LDADD = $(FUZZ_LIBS)
 
 tests_fuzz_fuzz_headers_SOURCES = tests/fuzz/fuzz_headers.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_headers_CFLAGS = $(FUZZ_CFLAGS)

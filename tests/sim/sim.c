@@ -62,6 +62,7 @@ static int sim_pin(struct port *port, struct grant_pin *pins, unsigned count)
 
     if (count > PORT_BATCH_MAX)
         abort();
+    sim->grant_ops += count;
     if (call(sim) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
@@ -84,6 +85,7 @@ static int sim_unpin(struct port *port, struct grant_pin *pins, unsigned count)
 {
     struct sim *sim = of_port(port);
 
+    sim->grant_ops += count;
     if (call(sim) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
@@ -119,6 +121,7 @@ static int sim_copy(struct port *port, struct grant_copy *copies, unsigned count
 
     if (count > PORT_BATCH_MAX)
         abort();
+    sim->grant_ops += count;
     if (call(sim) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
@@ -170,6 +173,8 @@ static const struct port_ops sim_port_ops = {
     .notify = sim_notify,
     .ring_map = sim_ring_map,
     .ring_unmap = sim_ring_unmap,
+    .page_view = sim_page_view,
+    .page_unview = sim_page_unview,
     .dma_alloc = sim_dma_alloc,
     .dma_free = sim_dma_free,
     .bind_peer = sim_bind_peer,

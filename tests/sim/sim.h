@@ -51,6 +51,7 @@ struct sim {
     struct sim_page pages[SIM_PAGES]; /* index = gref for the guest's, and part of the address */
     unsigned next_page;
     unsigned calls, fail_call; /* the fail_call-th call into the port fails as a whole; 0: none */
+    unsigned grant_ops;        /* of those calls, each page for itself */
     unsigned stray;            /* accesses by the VF without a pin */
     bool
         in_context; /* the VF is in the guest's IOMMU context: it reaches all the guest's pages, unpinned */
@@ -60,7 +61,7 @@ struct sim {
 
     /* The set-up verbs: counted and made to fail apart from those of the data path. */
     unsigned setup_calls, fail_setup;
-    unsigned mapped_rings, own_pages;
+    unsigned mapped_rings, own_pages, views;
 
     /* Index = local port; 0 is none. The VF's interrupt is the one that bind_msix has returned. */
     struct sim_channel channels[SIM_CHANNELS];
@@ -90,6 +91,8 @@ void sim_close(struct sim *sim);
 /* sim_setup.c: the port's verbs beside those of the data path. */
 void *sim_ring_map(struct port *port, uint32_t gref);
 void sim_ring_unmap(struct port *port, void *ring);
+const volatile void *sim_page_view(struct port *port, uint32_t gref);
+void sim_page_unview(struct port *port, const volatile void *view);
 void sim_dma_free(struct port *port, struct dma_page *pages, unsigned count);
 int sim_bind_peer(struct port *port, uint32_t remote, uint32_t *local);
 int sim_bind_msix(struct port *port, const char *pci, unsigned vector, uint32_t *local);

@@ -19,11 +19,16 @@ static int set_up(struct sim *sim)
     return -1;
 }
 
+/* The rings that sim_open has made are not granted, and mapped all the same. */
 void *sim_ring_map(struct port *port, uint32_t gref)
 {
     struct sim *sim = of_port(port);
 
     if (set_up(sim) < 0)
+        return NULL;
+    errno = EINVAL;
+    if (gref >= SIM_PAGES || !sim->pages[gref].bytes || sim->pages[gref].own ||
+        sim->pages[gref].readonly)
         return NULL;
     sim->mapped_rings++;
     return sim->pages[gref].bytes;
@@ -33,6 +38,25 @@ void sim_ring_unmap(struct port *port, void *ring)
 {
     (void)ring;
     of_port(port)->mapped_rings--;
+}
+
+const volatile void *sim_page_view(struct port *port, uint32_t gref)
+{
+    struct sim *sim = of_port(port);
+
+    if (set_up(sim) < 0)
+        return NULL;
+    errno = EINVAL;
+    if (gref >= SIM_PAGES || !sim->pages[gref].granted)
+        return NULL;
+    sim->views++;
+    return sim->pages[gref].bytes;
+}
+
+void sim_page_unview(struct port *port, const volatile void *view)
+{
+    (void)view;
+    of_port(port)->views--;
 }
 
 void sim_dma_free(struct port *port, struct dma_page *pages, unsigned count)

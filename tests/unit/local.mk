@@ -103,6 +103,21 @@ tests_unit_test_ctrl_ring_SOURCES = tests/unit/test_ctrl_ring.c $(SIM) backend/d
 tests_unit_test_ctrl_ring_CFLAGS = $(TEST_CFLAGS) -DNETVF_SHM_HOOK
 tests_unit_test_ctrl_ring_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_window
+tests_unit_test_window_SOURCES = tests/unit/test_window.c $(SIM)
+tests_unit_test_window_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_window_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_windows
+tests_unit_test_windows_SOURCES = tests/unit/test_windows.c $(SIM)
+tests_unit_test_windows_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_windows_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_session_windows
+tests_unit_test_session_windows_SOURCES = tests/unit/test_session_windows.c $(SIM)
+tests_unit_test_session_windows_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_session_windows_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_resume
 tests_unit_test_resume_SOURCES = tests/unit/test_resume.c $(SIM)
 tests_unit_test_resume_CFLAGS = $(TEST_CFLAGS)
@@ -233,6 +248,12 @@ tests_unit_test_front_rings_SOURCES = tests/unit/test_front_rings.c $(FRONT_SIM)
 tests_unit_test_front_rings_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_front_rings_LDFLAGS = $(AM_LDFLAGS) -static
 tests_unit_test_front_rings_LDADD = $(FRONT_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_front_window
+tests_unit_test_front_window_SOURCES = tests/unit/test_front_window.c $(FRONT_SIM) $(SIM)
+tests_unit_test_front_window_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_window_LDFLAGS = $(AM_LDFLAGS) -static
+tests_unit_test_front_window_LDADD = $(FRONT_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_front_pair
 tests_unit_test_front_pair_SOURCES = tests/unit/test_front_pair.c $(FRONT_SIM) $(SIM)

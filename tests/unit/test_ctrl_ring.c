@@ -247,7 +247,7 @@ static void teardown(void)
 
 static int open_real(void)
 {
-    return ctrl_ring_open(&ring, &sim.port, gref, CHANNEL, fault, &why);
+    return ctrl_ring_open(&ring, &sim.port, gref, CHANNEL, NULL, fault, &why);
 }
 
 static void wait_for_responses(uint32_t count)

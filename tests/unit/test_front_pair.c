@@ -5,6 +5,8 @@
 #include <string.h>
 #include <xen/errno.h>
 
+#include "control/windows.h"
+#include "datapath/ctrl.h"
 #include "datapath/rx.h"
 #include "datapath/tx.h"
 #include "sim/front_sim.h"
@@ -26,7 +28,36 @@ static struct netvf_front_rx_frame frame;
 static struct netvf_front_page lent[8];
 static unsigned lent_count;
 
+/* The backend's end of the control ring; the test owns the window. */
+static struct ctrl ctrl;
+static struct windows windows;
+static struct window window;
+static struct window_budget budget;
+static bool with_window;
+
 static const uint8_t mac[6] = {0x00, 0x16, 0x3e, 0x01, 0x02, 0xab};
+
+static int ask_test(struct windows *same, unsigned queue, window_work *work, void *argument)
+{
+    (void)same;
+    ck_assert_uint_eq(queue, 0);
+    work(&window, &sim.port, argument);
+    return 0;
+}
+
+static void attach_window(void)
+{
+    unsigned gref = front_sim_number(&fs, "ctrl-ring-ref");
+
+    window_init(&window);
+    windows_init(&windows, &budget, &sim.port, 5, 1);
+    windows.ask = ask_test;
+    translate.window = &window;
+    memset(&ctrl, 0, sizeof ctrl);
+    ctrl.windows = &windows.requests;
+    ck_assert_uint_ne(gref, 0);
+    ctrl_attach(&ctrl, fs.pages[gref]);
+}
 
 /* What the control side would do when it sees state 4. */
 static void attach_backend(void)
@@ -45,9 +76,23 @@ static void attach_backend(void)
     memcpy(rx.mac, mac, sizeof mac);
     tx_attach(&tx, front_sim_tx(&fs, ""));
     rx_attach(&rx, front_sim_rx(&fs, ""));
+    if (with_window)
+        attach_window();
 }
 
-static void setup(void)
+/* Until the frontend has asked for all that it wants. */
+static void serve_control(void)
+{
+    bool notify = false;
+
+    for (unsigned i = 0; i < 8; i++) {
+        ck_assert_int_ge(ctrl_serve(&ctrl, 16, &notify), 0);
+        ck_assert_int_ge(netvf_front_step(front), 0);
+    }
+    ck_assert(notify && !netvf_front_ctrl_waiting(front));
+}
+
+static void open_pair(unsigned window_pages)
 {
     const struct netvf_front_config config = {
         .port = &fs.port,
@@ -56,8 +101,11 @@ static void setup(void)
         .rx_buffers = BUFFERS,
         .sg = true,
         .csum_blank_ipv4 = true,
+        .window = (uint16_t)window_pages,
     };
 
+    with_window = window_pages;
+    window_budget_init(&budget, 1000, 1000);
     sim_open(&sim);
     sim_grant(
         &sim,
@@ -69,6 +117,7 @@ static void setup(void)
     fs.backend = &sim;
     front_sim_make_vif(&fs, BE_DIR, "0");
     front_sim_offer(&fs, BE_DIR, "1");
+    front_sim_set(&fs, BE_DIR "/feature-ctrl-ring", "1");
     storage = malloc(netvf_front_size(1));
     ck_assert_int_eq(netvf_front_init(storage, netvf_front_size(1), &config, &front), 0);
     ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTING);
@@ -77,11 +126,23 @@ static void setup(void)
     ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CONNECTED);
 }
 
+static void setup(void)
+{
+    open_pair(0);
+}
+
+static void setup_window(void)
+{
+    open_pair(NETVF_FRONT_WINDOW_MAX);
+}
+
 static void teardown(void)
 {
     sim.fail_call = 0;
     ck_assert_int_eq(tx_abandon(&tx), 0);
     ck_assert_int_eq(rx_abandon(&rx), 0);
+    if (with_window)
+        ck_assert_int_eq(window_clear(&window, &sim.port), 0);
     ck_assert_uint_eq(sim.live_pins, 0);
     ck_assert_uint_eq(sim.stray, 0);
     netvf_front_drop(front);
@@ -285,10 +346,96 @@ START_TEST(calls_of_the_backend_fail)
 }
 END_TEST
 
+/* Sending by pages that the window has, and by one that it has not. */
+static unsigned send_from(const struct netvf_front_page *page, unsigned length, unsigned rounds)
+{
+    const struct netvf_front_tx_part part = {page->gref, 8, (uint16_t)length};
+    const struct netvf_front_tx_frame out = {.parts = &part, .count = 1};
+    unsigned before = sim.grant_ops;
+    struct netvf_front_done done;
+
+    for (unsigned round = 0; round < rounds; round++) {
+        fill((uint8_t *)page->bytes + 8, length, round);
+        ck_assert_int_eq(netvf_front_tx(front, 0, &out), 0);
+        ck_assert_int_eq(netvf_front_tx_push(front, 0), 0);
+        ck_assert_int_ge(work(), 0);
+        ck_assert_int_eq(netvf_front_tx_done(front, 0, &done, 1), 1);
+        ck_assert(done.sent);
+        ck_assert_mem_eq(sim.wire, (uint8_t *)page->bytes + 8, length);
+    }
+    return sim.grant_ops - before;
+}
+
+START_TEST(window_in_steady_state)
+{
+    static struct netvf_front_page pool[4];
+    struct netvf_front_page other = lend();
+    unsigned before;
+
+    for (unsigned i = 0; i < 4; i++)
+        pool[i] = lend();
+    ck_assert_int_eq(netvf_front_window_add(front, 0, pool, 4), 0);
+    ck_assert_int_eq(netvf_front_window_add(front, 0, pool, 4), -XEN_EINVAL);
+    serve_control();
+    ck_assert_uint_eq(netvf_front_window_pages(front, 0), BUFFERS + 4);
+    ck_assert_uint_eq(windows_pages(&windows), BUFFERS + 4);
+    ck_assert_int_ge(work(), 0);
+    before = sim.grant_ops;
+    for (unsigned round = 0; round < 600; round++)
+        receive(round);
+    ck_assert_uint_eq(sim.grant_ops, before);
+    ck_assert_uint_eq(send_from(&pool[1], 1400, 300), 0);
+    ck_assert_uint_eq(send_from(&pool[3], 60, 300), 0);
+    /* A copy, a pin, a release for each. */
+    ck_assert_uint_eq(send_from(&other, 1400, 20), 60);
+    ck_assert_uint_eq(sim.live_pins, BUFFERS + 4);
+}
+END_TEST
+
+/* In good order: the pages that are sent from are out before the frontend says that it closes. */
+START_TEST(window_is_closed)
+{
+    static struct netvf_front_page pool[3];
+    bool notify = false;
+
+    for (unsigned i = 0; i < 3; i++)
+        pool[i] = lend();
+    ck_assert_int_eq(netvf_front_window_add(front, 0, pool, 3), 0);
+    serve_control();
+    ck_assert_int_ge(work(), 0);
+    netvf_front_close(front);
+    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CLOSING);
+    ck_assert_ptr_null(netvf_front_link(front));
+    ck_assert_uint_eq(front_sim_number(&fs, "state"), 4);
+    ck_assert_int_eq(ctrl_serve(&ctrl, 16, &notify), 1);
+    ck_assert_int_eq(netvf_front_step(front), NETVF_FRONT_CLOSING);
+    ck_assert_uint_eq(front_sim_number(&fs, "state"), 5);
+    ck_assert_uint_eq(windows_pages(&windows), BUFFERS);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_uint_eq(sim.pages[pool[i].gref].pins, 0);
+}
+END_TEST
+
+/* No budget, or not enough: the vif goes on without a window, or with less of one. */
+START_TEST(window_is_refused)
+{
+    struct netvf_front_page page = lend();
+
+    budget.pages = _i ? 40 : 0;
+    serve_control();
+    ck_assert_uint_eq(netvf_front_window_pages(front, 0), budget.pages);
+    ck_assert_int_ge(work(), 0);
+    for (unsigned round = 0; round < 100; round++)
+        receive(round);
+    ck_assert_int_ge(work(), 0);
+    ck_assert_uint_eq(send_from(&page, 1400, 10), 30);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("front_pair");
-    TCase *tc = tcase_create("pair");
+    TCase *tc = tcase_create("pair"), *windowed = tcase_create("window");
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, frames_out);
@@ -297,5 +444,10 @@ int main(void)
     tcase_add_test(tc, chain_in);
     tcase_add_loop_test(tc, calls_of_the_backend_fail, 0, 16);
     suite_add_tcase(suite, tc);
+    tcase_add_checked_fixture(windowed, setup_window, teardown);
+    tcase_add_test(windowed, window_in_steady_state);
+    tcase_add_test(windowed, window_is_closed);
+    tcase_add_loop_test(windowed, window_is_refused, 0, 2);
+    suite_add_tcase(suite, windowed);
     return run_suite(suite);
 }

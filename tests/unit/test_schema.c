@@ -416,7 +416,7 @@ START_TEST(bad_backends_are_told)
     tree = good_backend();
     set(&tree, "netvf/translation", "magic");
     expect(SCHEMA_BE, &tree,
-           "netvf/translation = \"magic\" should be one of the words host, iommu, window, bounce");
+           "netvf/translation = \"magic\" should be one of the words host, iommu, bounce");
     tree = good_backend();
     set(&tree, "mac", "00:16:3e");
     expect(SCHEMA_BE, &tree,

@@ -62,13 +62,15 @@ START_TEST(answers_the_command)
         "\"driver\":null,\"vif\":\"1/0\",\"mac\":\"00:16:3e:01:02:03\",\"translation\":\"iommu\","
         "\"link\":true},{\"index\":1,\"pci\":\"0000:01:10.2\",\"state\":\"idle\",\"driver\":null,"
         "\"vif\":null,\"mac\":null,\"translation\":null,\"link\":null}]}],"
-        "\"leaks\":{\"grants\":3,\"live\":5}}");
+        "\"leaks\":{\"grants\":3,\"live\":5},\"windows\":{\"budget\":100,\"used\":9,\"quota\":40}"
+        "}");
     answers("{\"call\":\"show\"}",
             "{\"vifs\":[{\"dom\":1,\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"pf\":\"eth0\","
             "\"vf\":\"0000:01:10.0\",\"translation\":\"iommu\",\"translation_reason\":null,"
             "\"translation_asked\":null,"
             "\"state\":\"connected\",\"error\":null,"
-            "\"interrupts\":\"event-channel\",\"link\":true,\"counters\":{\"tx_packets\":7,");
+            "\"interrupts\":\"event-channel\",\"link\":true,\"window\":{\"pages\":9,\"off\":false},"
+            "\"counters\":{\"tx_packets\":7,");
     answers("{\"call\":\"show\"}", "\"queues\":[{\"tx_packets\":3,");
     answers("{\"call\":\"show\",\"dom\":1,\"devid\":0}", "\"dom\":1");
     answers("{\"call\":\"show\",\"dom\":2}", "{\"vifs\":[]}");
@@ -76,6 +78,27 @@ START_TEST(answers_the_command)
     answers("{\"call\":\"show\",\"dom\":\"x\"}", "{\"error\":");
     answers("{\"call\":\"halt\"}", "{\"error\":");
     answers("{}", "{\"error\":");
+}
+END_TEST
+
+/* The guest keeps what it has put into its windows, whether it comes while they are off or before. */
+START_TEST(windows_off_and_on)
+{
+    libxl_creates(1, "00:16:3e:01:02:03");
+    scan();
+    answers("{\"call\":\"set\",\"dom\":1,\"devid\":0,\"windows\":\"off\"}",
+            "{\"windows\":\"off\",\"pages\":0}");
+    connected();
+    ck_assert(world.plan.windows_rest);
+    answers("{\"call\":\"show\"}", "\"window\":{\"pages\":9,\"off\":true}");
+    answers("{\"call\":\"set\",\"dom\":1,\"devid\":0,\"windows\":\"on\"}",
+            "{\"windows\":\"on\",\"pages\":9}");
+    answers("{\"call\":\"show\"}", "\"off\":false");
+    answers("{\"call\":\"set\",\"dom\":1,\"devid\":0,\"windows\":\"half\"}", "{\"error\":");
+    answers("{\"call\":\"set\",\"dom\":1,\"devid\":0,\"windows\":1}", "{\"error\":");
+    answers("{\"call\":\"set\",\"dom\":1,\"devid\":0}", "{\"error\":");
+    answers("{\"call\":\"set\",\"dom\":1,\"devid\":0,\"windows\":\"on\",\"translation\":\"host\"}",
+            "{\"error\":");
 }
 END_TEST
 
@@ -91,11 +114,8 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        restarts_under_a_live_guest,
-        finds_a_half_done_close,
-        can_be_looked_at,
-        answers_the_command,
-        answers_about_keys_that_are_no_text,
+        restarts_under_a_live_guest, finds_a_half_done_close, can_be_looked_at,
+        answers_the_command,         windows_off_and_on,      answers_about_keys_that_are_no_text,
     };
 
     return world_run("vif_daemon", tests, sizeof tests / sizeof tests[0]);

@@ -104,7 +104,9 @@ static bool something_to_do(void)
 
     waiting = waiting < room ? waiting : room;
     return sim.tx_ring->req_prod != worker.tx.ring.req_cons ||
-           (worker.rx.posted < 64 ? waiting > 0 : waiting >= 32) || sim.rx_filled != sim.rx_reaped;
+           (worker.rx.posted < 64 ? waiting > 0 : waiting >= 32) ||
+           sim.rx_filled != sim.rx_reaped || worker.mail.state == MAIL_ASKED ||
+           (worker.window && worker.rest != worker.window->resting);
 }
 
 /* The VF sends while the worker sleeps. If that is to be a long sleep, whatever the others have not done yet is done
@@ -186,6 +188,25 @@ static void look_for_responses(unsigned seen)
 {
     guest_sleeps = sim.tx_ring->rsp_prod == seen;
     events_before = sim.channels[worker.tx_event].sent;
+}
+
+/* The control ring's thread and the control thread, up to where they would wait. */
+static struct window window;
+static unsigned mails;
+
+static void work_for_others(struct window *same, struct port *port, void *argument)
+{
+    ck_assert(same == &window && port == &sim.port && argument == &mails);
+    mails++;
+}
+
+static void send_mail(unsigned rest)
+{
+    worker.mail.work = work_for_others;
+    worker.mail.argument = &mails;
+    __atomic_store_n(&worker.mail.state, MAIL_ASKED, __ATOMIC_RELEASE);
+    wake(&worker);
+    worker_set_rest(&worker, rest);
 }
 
 /* -- a run ------------------------------------------------------------------------------------ */
@@ -316,6 +337,31 @@ START_TEST(buffers)
     for (unsigned t = 0; t < sizeof there / sizeof there[0]; t++)
         for (unsigned m = 0; m < 9; m++)
             try_buffers(_i, there[t], more[m % 3], more[m / 3]);
+}
+END_TEST
+
+/* What others want of the window is heard of, whenever it comes. */
+START_TEST(mail)
+{
+    steps[0].asleep = false;
+    for (unsigned a = 0; !steps[0].asleep; a++) {
+        steps[1].asleep = false;
+        for (unsigned b = a; !steps[1].asleep; b++) {
+            open_worker(false);
+            window_init(&window);
+            worker.window = &window;
+            worker.mail.done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+            mails = 0;
+            at(a, send_mail, _i);
+            at(b, push_tx, 1);
+            finish("mail");
+            ck_assert_uint_eq(mails, 1);
+            ck_assert(window.resting == (_i == 1));
+            ck_assert_uint_eq(sim.tx_ring->rsp_prod, 1);
+            close(worker.mail.done_fd);
+            close_worker();
+        }
+    }
 }
 END_TEST
 
@@ -526,6 +572,7 @@ int main(void)
     tcase_add_test(test, points_are_enough);
     tcase_add_loop_test(test, requests, 0, 2);
     tcase_add_loop_test(test, buffers, 0, 2);
+    tcase_add_loop_test(test, mail, 0, 2);
     tcase_add_loop_test(test, frames, 0, 2);
     tcase_add_loop_test(test, everything, 0, 2);
     tcase_add_loop_test(test, responses, 0, 2);

@@ -3,6 +3,7 @@
 #include "unit/vif_world.h"
 
 #include "control/api_answer.h"
+#include "control/windows.h"
 
 #include <errno.h>
 
@@ -132,6 +133,18 @@ void session_count_queue(const struct session *session, unsigned queue,
 {
     (void)session;
     *counters = (struct session_counters){.tx_packets = 3 + queue};
+}
+
+unsigned session_window_pages(const struct session *session)
+{
+    (void)session;
+    return 9;
+}
+
+bool session_rest_windows(struct session *session, bool rest)
+{
+    session->plan.windows_rest = rest;
+    return !world.paused;
 }
 
 void session_set_rate(struct session *session, struct rate rate)
@@ -330,9 +343,15 @@ void set(const char *path, const char *value)
 
 char *answer(const char *request)
 {
-    struct api_world asked = {.manager = world.manager, .pool = world.pool};
-    json_t *document = json_loads(request, 0, NULL), *reply = api_answer(&asked, document);
-    char *text = json_dumps(reply, JSON_COMPACT);
+    static struct window_budget windows;
+    struct api_world asked = {.manager = world.manager, .pool = world.pool, .windows = &windows};
+    json_t *document = json_loads(request, 0, NULL), *reply;
+    char *text;
+
+    window_budget_init(&windows, 100, 40);
+    window_budget_take(&windows, 1, 9);
+    reply = api_answer(&asked, document);
+    text = json_dumps(reply, JSON_COMPACT);
 
     json_decref(document);
     json_decref(reply);
