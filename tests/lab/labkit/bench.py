@@ -20,7 +20,7 @@ CONTENDERS = ("kernel", "host", "iommu", "front", "window", "bare_vf", "bare_pf"
 NOT_COUNTED = {"kernel": "xen-netback does not count it", "bare_vf": "there is no backend", "bare_pf": "there is no backend"}
 IN_GUEST = ("kernel", "host", "iommu")
 # netvf-front instead of the kernel's netfront, without a window and with one: a vif of its own, in a guest of its own.
-BY_FRONT = {"front": "", "window": "--window 512"}
+BY_FRONT = {"front": "", "window": "--window 384"}
 GAUGE_DEADLINE = 150
 # A guest's boot and everything in front of the first figure.
 SET_UP_DEADLINE = 240
