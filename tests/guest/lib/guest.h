@@ -9,6 +9,10 @@
 #include <arch/traps.h>
 #include <xen/errno.h>
 
+#ifdef NETVF_WITH_XTF
+#include "tests/guest/lib/xtf_more.h"
+#endif
+
 #define NS_PER_MS 1000000ul
 #define NS_PER_S  1000000000ul
 
