@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from . import ours
-from .base import wait_for
+from .base import Fail, wait_for
 from .baremetal import BareGuest
 from .lab import NETVFD_LOG
 
@@ -71,17 +71,35 @@ def attack(lab, victim, test, least, deadline=120, extra="", **parameters):
     victim.start()
     guest = BareGuest(lab, test, [ours.vif(2)], extra=extra, victim=victim.guest.domid, **parameters)
     lab.guests.append(guest)
-    guest.create()
-    numbers = guest.expect_success(deadline)
-    victim.stop(f"beside {test}")
+    try:
+        guest.create()
+        numbers = guest.expect_success(deadline)
+    finally:
+        victim.stop(f"beside {test}")
     lab.check(numbers["attacks"] > 0, f"{test} attacked nothing")
     ended = numbers["stopped"] + numbers["refused"]
     lab.check(ended >= least, f"of {numbers['attacks']} attacks {ended} were stopped or refused, {least} had to be")
     cost = expect_bounded(lab, test, before)
     guest.destroy()
+    lab.guests.remove(guest)
     wait_for(f"the VF of {test} to be idle again", lambda: ours.idle_functions(lab) == idle, 20, 0.5)
     rates = [f"{numbers[key]} {key}" for key in ("pages_found", "kicks", "kicks_per_s", "writes", "requests", "bad_values") if key in numbers]
     return ", ".join([f"{numbers['attacks']} attacks, {numbers['stopped']} stopped, {numbers['refused']} refused", *rates, cost])
+
+
+def attack_all(lab, victim, classes):
+    """{name: arguments of attack()}, one after the other; all are told of that went wrong."""
+    figures, faults = {}, []
+    for name, (test, arguments) in classes.items():
+        try:
+            figures[name] = attack(lab, victim, test, **arguments)
+        except Fail as fault:
+            faults.append(f"{name}: {fault}")
+            for guest in [g for g in lab.guests if g is not victim.guest]:
+                guest.destroy()
+                lab.guests.remove(guest)
+    lab.check(not faults, "; ".join(faults))
+    return figures
 
 
 def death(lab, step):

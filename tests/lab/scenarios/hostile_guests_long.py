@@ -4,14 +4,15 @@ from labkit import baremetal, hostile
 LONG = True
 TIMEOUT = 1800
 
+CLASSES = {
+    "kicks": ("attack_kicks", {"least": 0, "deadline": 900, "count": 10000000}),
+    "xenstore": ("attack_store", {"least": 0, "deadline": 600, "writes": 20000}),
+    "control ring": ("attack_ctrl", {"least": 2, "deadline": 600, "requests": 200000}),
+}
+
 
 def run(lab):
     lab.need_netvfd()
     baremetal.need_tests(lab)
     victim = hostile.Victim(lab)
-    figures = {
-        "kicks": hostile.attack(lab, victim, "attack_kicks", least=0, deadline=900, count=10000000),
-        "xenstore": hostile.attack(lab, victim, "attack_store", least=0, deadline=600, writes=20000),
-        "control ring": hostile.attack(lab, victim, "attack_ctrl", least=2, deadline=600, requests=200000),
-    }
-    return figures | hostile.unhurt(lab, victim)
+    return hostile.attack_all(lab, victim, CLASSES) | hostile.unhurt(lab, victim)
