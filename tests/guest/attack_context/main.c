@@ -8,7 +8,8 @@
 
 const char test_title[] = "attack: its own IOMMU context";
 
-#define FOUND_MAX 64u
+#define MAXIMUM_RAM_PAGE 2 /* xen/memory.h, XENMEM_maximum_ram_page */
+#define FOUND_MAX        64u
 /* One page of the table's mapping: so many entries are there, if one of them is. */
 #define TABLE_STEP (1ul << 18)
 /* netvfd's pages have numbers behind the guest's own. */
@@ -17,7 +18,8 @@ const char test_title[] = "attack: its own IOMMU context";
 #define WORDS   (PAGE_SIZE / 4)
 
 static uint32_t window[FOUND_MAX][WORDS] __page_aligned_bss;
-static unsigned found;
+static unsigned found, candidates;
+static unsigned long round_number;
 
 static bool own(unsigned long mfn, unsigned long pfn)
 {
@@ -31,29 +33,44 @@ static void try_frame(unsigned long mfn)
 
     if (pfn < pv_start_info->nr_pages || pfn > pv_start_info->nr_pages + NUMBERS || own(mfn, pfn))
         return;
+    candidates++;
     if (found < FOUND_MAX &&
         hypercall_update_va_mapping((unsigned long)window[found],
                                     (uint64_t)mfn << PAGE_SHIFT | PTE_RW, UVMF_INVLPG) == 0)
         found++;
 }
 
+static void scan_step(unsigned long step)
+{
+    static unsigned long seen[8];
+    static unsigned steps;
+    static unsigned long scanned_for;
+
+    if (scanned_for != round_number) {
+        scanned_for = round_number;
+        steps = 0;
+    }
+    for (unsigned i = 0; i < steps; i++)
+        if (seen[i] == step)
+            return;
+    if (steps == ARRAY_SIZE(seen))
+        return;
+    seen[steps++] = step;
+    for (unsigned long mfn = step * TABLE_STEP; mfn < (step + 1) * TABLE_STEP; mfn++)
+        try_frame(mfn);
+}
+
+/* Where there is memory for certain: at both ends, with the shared page, with the guest's own pages. */
 static void find_pages(void)
 {
-    unsigned long seen[8], steps = 0;
-
-    found = 0;
-    for (unsigned long pfn = 0; pfn < pv_start_info->nr_pages; pfn++) {
-        unsigned long step = virt_to_mfn(pfn_to_virt(pfn)) / TABLE_STEP, i = 0;
-
-        while (i < steps && seen[i] != step)
-            i++;
-        if (i < steps || steps == ARRAY_SIZE(seen))
-            continue;
-        seen[steps++] = step;
-        for (unsigned long mfn = step * TABLE_STEP; mfn < (step + 1) * TABLE_STEP; mfn++)
-            try_frame(mfn);
-    }
-    printk("pages_found=%u\n", found);
+    found = candidates = 0;
+    round_number++;
+    for (unsigned long pfn = 0; pfn < pv_start_info->nr_pages; pfn++)
+        scan_step(virt_to_mfn(pfn_to_virt(pfn)) / TABLE_STEP);
+    scan_step((pv_start_info->shared_info >> PAGE_SHIFT) / TABLE_STEP);
+    scan_step(0);
+    scan_step((unsigned long)hypercall_memory_op(MAXIMUM_RAM_PAGE, NULL) / TABLE_STEP);
+    printk("pages_found=%u\nframes_tried=%u\n", found, candidates);
     if (!found)
         xtf_error("none of netvfd's pages was found\n");
 }
