@@ -69,7 +69,7 @@ static void find_pages(void)
         scan_step(virt_to_mfn(pfn_to_virt(pfn)) / TABLE_STEP);
     scan_step((pv_start_info->shared_info >> PAGE_SHIFT) / TABLE_STEP);
     scan_step(0);
-    scan_step((unsigned long)hypercall_memory_op(MAXIMUM_RAM_PAGE, NULL) / TABLE_STEP);
+    scan_step(((unsigned long)hypercall_memory_op(MAXIMUM_RAM_PAGE, NULL) - 1) / TABLE_STEP);
     printk("pages_found=%u\nframes_tried=%u\n", found, candidates);
     if (!found)
         xtf_error("none of netvfd's pages was found\n");
