@@ -116,7 +116,7 @@ def death(lab, step):
 
 def unhurt(lab, victim):
     """The victim's own traffic, afterwards."""
-    with ours.ThroughVf(lab, victim.guest, sent=500, received=100):
+    with ours.ThroughVf(lab, victim.guest, sent=100, received=50):
         rate = lab.tcp_from_guest(victim.guest, lab.OUR_OUTSIDE, seconds=3)
     ping = lab.ping(victim.guest, lab.OUR_OUTSIDE, 20)
     lab.check(ping["loss_percent"] == 0, "the victim lost pings after all attacks")
