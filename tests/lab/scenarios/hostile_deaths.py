@@ -1,9 +1,6 @@
 """A guest is killed at each step of connecting, working and closing: its VF is idle again, and another guest loses nothing."""
 from labkit import baremetal, hostile
 
-# Not seen to pass as a whole yet: a default one once it has been, and takes no more than two minutes.
-LONG = True
-
 STEPS = 8
 
 
