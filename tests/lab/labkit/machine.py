@@ -71,6 +71,7 @@ def pack_overlay(target):
     os.makedirs(f"{stage}/usr/lib/netvf-lab")
     if (BUILD / "Makefile").exists():
         run(["make", "-C", BUILD, "install", f"DESTDIR={stage}"], timeout=300)
+        pack_bare_guests(f"{stage}/usr/lib/netvf-lab/tests")
     for name in ("init", "agent"):
         shutil.copy(LAB_DIR / "dom0" / name, f"{stage}/usr/lib/netvf-lab/{name}")
     # dom0 appends this to the guests' initramfs: the kernel unpacks archives that follow each other over one another.
@@ -103,6 +104,14 @@ def pack_frontend(stage, target):
             place = target + (name if name.startswith("/") else f"/lib/x86_64-linux-gnu/{name}")
             os.makedirs(os.path.dirname(place), exist_ok=True)
             shutil.copy(path, place)
+
+
+def pack_bare_guests(target):
+    """The guests of tests/guest, each by its test's name: kernels for xl. They are no part of the installation."""
+    run(["make", "-C", BUILD, "guests"], timeout=300)
+    os.makedirs(target)
+    for program in sorted((BUILD / "tests" / "guest").glob("*/test")):
+        run(["strip", "-o", f"{target}/{program.parent.name}", program])
 
 
 def as_root(entry):

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* The framework has some of what is in xtf.h here. */
+#include <xtf.h>
