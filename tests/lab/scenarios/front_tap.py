@@ -2,9 +2,6 @@
 from labkit import ours, tapfront
 from labkit.base import wait_for
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 PINGS = 30
 
 

@@ -2,7 +2,7 @@
 from labkit import moving, ours, tapfront
 from labkit.base import wait_for
 
-# Not seen to pass yet: a default one once it has been.
+# The other scenarios of netvf-front are default ones; this one takes half a minute more.
 LONG = True
 
 PINGS = 30

@@ -2,9 +2,6 @@
 from labkit import ours, tapfront
 from labkit.base import wait_for
 
-# Not seen to pass yet: a default one once it has been.
-LONG = True
-
 PINGS = 40
 PAGES = 256 + 128  # netvf-front's receive buffers and the pages that it sends from, of one queue
 OPTIONS = "--window 512"

@@ -19,7 +19,7 @@ def run(lab):
         except Fail as fault:
             results["kernel"] = fault
 
-    with ours.ThroughVf(lab, guest, sent=500, received=100):
+    with ours.ThroughVf(lab, guest, sent=100, received=100):
         beside = threading.Thread(target=kernel_side)
         beside.start()
         through_vf = lab.tcp_from_guest(guest, lab.OUR_OUTSIDE)
