@@ -55,24 +55,23 @@ static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol,
     headers->length = (uint16_t)(headers->length + headers->l4_len);
 }
 
-static void read_ipv4(const uint8_t *bytes, unsigned count, struct headers *headers)
+/* Returns what comes after the IP header, -1 if that is not to be had. */
+static int read_ipv4(const uint8_t *bytes, unsigned count, struct headers *headers)
 {
     const uint8_t *ip = bytes + headers->mac_len;
     unsigned left = count - headers->mac_len;
     unsigned ip_len;
 
     if (left < IPV4_MIN || ip[0] >> 4 != 4)
-        return;
+        return -1;
     ip_len = (ip[0] & 15u) * 4u;
     if (ip_len < IPV4_MIN || ip_len > left)
-        return;
+        return -1;
     headers->ipv4 = true;
     headers->ip_len = (uint16_t)ip_len;
     headers->length = (uint16_t)(headers->length + ip_len);
-    if (be16(ip + 6) &
-        0x3fff) /* a fragment: what follows is no L4 header, or not all of its payload */
-        return;
-    read_l4(bytes, count, ip[9], headers);
+    /* A fragment: what follows is no L4 header, or not all of its payload. */
+    return be16(ip + 6) & 0x3fff ? -1 : ip[9];
 }
 
 /* Goes over the extension headers at headers->length. Returns what comes after them, -1 if that is not to be had. */
@@ -98,23 +97,23 @@ static int skip_extensions(const uint8_t *bytes, unsigned count, unsigned next,
     return (int)next;
 }
 
-static void read_ipv6(const uint8_t *bytes, unsigned count, struct headers *headers)
+/* As read_ipv4. Not inline: IPv4 need not pay for its registers. */
+static __attribute__((noinline)) int read_ipv6(const uint8_t *bytes, unsigned count,
+                                               struct headers *headers)
 {
     const uint8_t *ip = bytes + headers->mac_len;
-    int protocol;
 
     if (count - headers->mac_len < IPV6_LEN || ip[0] >> 4 != 6)
-        return;
+        return -1;
     headers->ip_len = IPV6_LEN;
     headers->length = (uint16_t)(headers->length + IPV6_LEN);
-    protocol = skip_extensions(bytes, count, ip[6], headers);
-    if (protocol >= 0)
-        read_l4(bytes, count, (unsigned)protocol, headers);
+    return skip_extensions(bytes, count, ip[6], headers);
 }
 
 void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
 {
     unsigned type = be16(bytes + 12);
+    int protocol = -1;
 
     memset(headers, 0, sizeof *headers);
     headers->mac_len = ETH_HEADER;
@@ -127,9 +126,11 @@ void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
     }
     headers->length = headers->mac_len;
     if (type == TYPE_IPV4)
-        read_ipv4(bytes, count, headers);
+        protocol = read_ipv4(bytes, count, headers);
     else if (type == TYPE_IPV6)
-        read_ipv6(bytes, count, headers);
+        protocol = read_ipv6(bytes, count, headers);
+    if (protocol >= 0)
+        read_l4(bytes, count, (unsigned)protocol, headers);
 }
 
 bool headers_plain(const struct headers *headers)

@@ -20,7 +20,7 @@ struct headers {
     uint16_t ip_len; /* with options or extension headers; 0: not IP */
     uint8_t mac_len;
     uint8_t l4_len; /* 0: not TCP or UDP, or a fragment */
-    enum vf_l4 l4;
+    uint8_t l4;     /* enum vf_l4 */
     bool ipv4;
     bool vlan;
     bool cut; /* they go on beyond the bytes that were there */

@@ -12,22 +12,9 @@
 #include <string.h>
 #include <xen/io/netif.h>
 
-/* A context, and the header copy's own segment. */
-#define EXTRA_DESCRIPTORS 2u
-
 void tx_attach(struct tx *tx, void *page)
 {
-    ring_attach(&tx->ring, page, sizeof(netif_tx_request_t) / sizeof(uint32_t));
-}
-
-static void set_header_buffer(struct tx *tx, struct tx_work *work, uint32_t frame)
-{
-    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM;
-    const struct dma_page *page = &tx->private_pages[at / GUEST_PAGE];
-
-    work->header = (uint16_t)at;
-    work->private = (uint8_t *)page->va + at % GUEST_PAGE;
-    work->private_dma = page->dma + at % GUEST_PAGE;
+    ring_attach(&tx->ring, page, TX_SLOT_WORDS);
 }
 
 /* Where the VF finds the header copy. */
@@ -39,69 +26,6 @@ static struct vf_segment header_segment(struct tx *tx, const struct tx_work *wor
     if (tx->header_pages != tx->private_pages)
         memcpy((uint8_t *)page->va + offset, work->private, work->sent_from_copy);
     return (struct vf_segment){page->dma + offset, work->sent_from_copy};
-}
-
-/* Step 1. Frames into tx->work, their parts into tx->pieces. Returns how many. */
-static int take_slots(struct tx *tx)
-{
-    unsigned room = tx->queue->ops->tx_room(tx->queue);
-    unsigned count = 0, pieces = 0;
-    int waiting = ring_waiting(&tx->ring);
-
-    if (waiting < 0) {
-        tx->fault = "its tx ring claims more requests than it has slots";
-        return -1;
-    }
-    while (waiting && count < TX_BATCH && bucket_open(&tx->bucket) &&
-           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS && pieces + TX_SLOTS_MAX <= PORT_BATCH_MAX) {
-        struct tx_work *work = &tx->work[count];
-        int slots;
-
-        memset(work, 0, sizeof *work);
-        work->first_piece = (uint16_t)pieces;
-        slots = tx_read_frame(tx, (unsigned)waiting, work);
-        if (slots < 0)
-            return -1;
-        work->drop |= tx->no_link;
-        work->frame = &tx->frames[tx->frame_tail % RING_SLOTS];
-        *work->frame = (struct tx_frame){.slots = (uint16_t)slots};
-        set_header_buffer(tx, work, tx->frame_tail);
-        tx->frame_tail++;
-        tx->ring.req_cons += (uint32_t)slots;
-        waiting -= slots;
-        pieces += work->pieces;
-        room -= work->pieces + EXTRA_DESCRIPTORS;
-        bucket_spend(&tx->bucket, work->total);
-        count++;
-    }
-    return (int)count;
-}
-
-/* Step 2. The first bytes of each frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all
- * headers in its first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). */
-static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
-{
-    const struct tx_piece *piece = &tx->pieces[work->first_piece];
-    const struct tx_piece *end = piece + work->pieces;
-    unsigned first = at, copied = 0;
-
-    for (; piece != end && copied < HEADER_COPY; piece++) {
-        unsigned room = HEADER_COPY - copied;
-        unsigned length = piece->length < room ? piece->length : room;
-
-        tx->copies[at++] = (struct grant_copy){
-            .to = work->private_dma + copied,
-            .to_va = work->private + copied,
-            .gref = piece->gref,
-            .offset = piece->offset,
-            .length = (uint16_t)length,
-        };
-        copied += length;
-    }
-    work->copied = (uint16_t)copied;
-    work->first_copy = (uint16_t)first;
-    work->copies = (uint16_t)(at - first);
-    return at;
 }
 
 static bool any_failed(const struct grant_copy *copies, unsigned count)
@@ -122,13 +46,9 @@ static void drop_failed(struct tx *tx, unsigned count)
     }
 }
 
-static int copy_headers(struct tx *tx, unsigned count)
+/* Step 2. */
+static int copy_headers(struct tx *tx, unsigned count, unsigned copies)
 {
-    unsigned copies = 0;
-
-    for (unsigned i = 0; i < count; i++)
-        if (!tx->work[i].drop)
-            copies = add_copies(tx, &tx->work[i], copies);
     if (!copies)
         return 0;
     if (tx->translate->ops->fetch(tx->translate, tx->copies, copies) < 0)
@@ -215,20 +135,46 @@ static bool refuse(struct tx *tx, struct tx_work *work)
     return false;
 }
 
-static void look_at_headers(struct tx *tx, unsigned count)
+/* Cuts what is sent from the copy off the frame's parts. */
+static void skip_copied(struct tx_work *work)
 {
-    unsigned payloads = 0;
+    unsigned skip = work->sent_from_copy;
 
-    for (unsigned i = 0; i < count; i++) {
-        struct tx_work *work = &tx->work[i];
+    for (; work->pieces && skip >= work->piece->length; work->piece++, work->pieces--)
+        skip -= work->piece->length;
+    if (!work->pieces)
+        return;
+    work->piece->offset = (uint16_t)(work->piece->offset + skip);
+    work->piece->length = (uint16_t)(work->piece->length - skip);
+}
 
-        work->drop = work->drop || refuse(tx, work);
+static unsigned add_pins(struct tx *tx, const struct tx_work *work, unsigned at)
+{
+    for (const struct tx_piece *piece = work->piece; piece != work->piece + work->pieces; piece++) {
+        tx->pin_slots[at] = piece->slot;
+        tx->pins[at++] = (struct grant_pin){.gref = piece->gref, .readonly = true};
+    }
+    return at;
+}
+
+/* Says in tx->pins what must be pinned of the frames that are sent. Returns how many pages that is. */
+static unsigned look_at_headers(struct tx *tx, unsigned count)
+{
+    const struct tx_work *end = tx->work + count;
+    unsigned payloads = 0, pins = 0;
+
+    for (struct tx_work *work = tx->work; work != end; work++) {
+        if (work->drop)
+            continue;
+        work->drop = refuse(tx, work);
         if (work->drop || work->frame->bounced)
             continue;
         if (work->mss)
             headers_prepare_tso(work->private, &work->headers, work->total);
         if (work->total > HEADER_COPY) {
             work->sent_from_copy = work->headers.length;
+            skip_copied(work);
+            pins = add_pins(tx, work, pins);
             continue;
         }
         /* All of it is in the copy by now: pinning its pages would cost more and change nothing. */
@@ -238,45 +184,12 @@ static void look_at_headers(struct tx *tx, unsigned count)
     }
     if (payloads)
         counter_add(&tx->counters.payload_copies, payloads);
-}
-
-/* Cuts what is sent from the copy off the frame's parts, if there are any left. */
-static void skip_copied(struct tx *tx, struct tx_work *work)
-{
-    unsigned skip = work->sent_from_copy;
-
-    while (skip && work->pieces) {
-        struct tx_piece *piece = &tx->pieces[work->first_piece];
-
-        if (skip < piece->length) {
-            piece->offset = (uint16_t)(piece->offset + skip);
-            piece->length = (uint16_t)(piece->length - skip);
-            return;
-        }
-        skip -= piece->length;
-        work->first_piece++;
-        work->pieces--;
-    }
+    return pins;
 }
 
 /* Step 4. */
-static int pin_payload(struct tx *tx, unsigned count)
+static int pin_payload(struct tx *tx, unsigned pins)
 {
-    unsigned pins = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        struct tx_work *work = &tx->work[i];
-
-        if (work->drop || !work->pieces)
-            continue;
-        skip_copied(tx, work);
-        for (unsigned p = 0; p < work->pieces; p++) {
-            const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
-
-            tx->pin_slots[pins] = piece->slot;
-            tx->pins[pins++] = (struct grant_pin){.gref = piece->gref, .readonly = true};
-        }
-    }
     if (!pins)
         return 0;
     if (tx->translate->ops->acquire(tx->translate, tx->pins, pins) < 0)
@@ -289,14 +202,6 @@ static int pin_payload(struct tx *tx, unsigned count)
         tx->pinned += slot->pinned;
     }
     return 0;
-}
-
-static bool all_pinned(const struct tx *tx, const struct tx_work *work)
-{
-    for (unsigned p = 0; p < work->pieces; p++)
-        if (!tx->slots[tx->pieces[work->first_piece + p].slot % RING_SLOTS].pinned)
-            return false;
-    return true;
 }
 
 /* Frames that one of the guest's becomes on the wire. The VF's own counter is no measure of that everywhere: QEMU's
@@ -318,35 +223,49 @@ static void note_group(struct tx *tx, const struct tx_work *work)
     }
 }
 
-/* Step 5. */
-static void post(struct tx *tx, struct tx_work *work)
+/* Where the VF finds the rest of a frame. Returns how many segments that is, -1 if not all of its pages are pinned. */
+static int payload_segments(const struct tx *tx, const struct tx_work *work,
+                            struct vf_segment *segments)
+{
+    for (unsigned p = 0; p < work->pieces; p++) {
+        const struct tx_piece *piece = &work->piece[p];
+        const struct tx_slot *slot = &tx->slots[piece->slot % RING_SLOTS];
+
+        if (!slot->pinned)
+            return -1;
+        segments[p] = (struct vf_segment){
+            translate_address(&slot->pin, piece->offset, piece->length), piece->length};
+    }
+    return work->pieces;
+}
+
+/* Step 5. False if the frame is lost, a page of it being none that the guest has granted. */
+static bool post(struct tx *tx, struct tx_work *work)
 {
     struct vf_segment segments[TX_SLOTS_MAX + 1];
     struct vf_offload offload = {
+        .ip_len = work->headers.ip_len,
+        .mac_len = work->headers.mac_len,
+        .l4_len = work->headers.l4_len,
         .l4 = work->headers.l4,
         .ipv4 = work->headers.ipv4,
-        .csum = true,
         .mss = work->mss,
-        .mac_len = work->headers.mac_len,
-        .ip_len = work->headers.ip_len,
-        .l4_len = work->headers.l4_len,
     };
-    unsigned count = 0;
+    unsigned count = 1;
+    int more;
 
-    note_group(tx, work);
     if (work->frame->bounced)
         count = tx_bounce_segments(tx, work, segments);
     else
-        segments[count++] = header_segment(tx, work);
-    for (unsigned p = 0; p < work->pieces; p++) {
-        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
-        const struct tx_slot *slot = &tx->slots[piece->slot % RING_SLOTS];
-
-        segments[count++] = (struct vf_segment){
-            translate_address(&slot->pin, piece->offset, piece->length), piece->length};
-    }
-    tx->queue->ops->tx_post(tx->queue, segments, count, work->blank || work->mss ? &offload : NULL);
+        segments[0] = header_segment(tx, work);
+    more = payload_segments(tx, work, &segments[count]);
+    if (more < 0)
+        return false;
+    note_group(tx, work);
+    tx->queue->ops->tx_post(tx->queue, segments, count + (unsigned)more,
+                            work->blank || work->mss ? &offload : NULL);
     work->frame->posted = work->frame->ok = true;
+    return true;
 }
 
 /* Once a batch, not once a frame. */
@@ -357,30 +276,25 @@ static void count_posted(struct tx_counters *counters, const struct tx_counters 
     counter_add(&counters->bytes, posted->bytes);
 }
 
-int tx_take(struct tx *tx)
+/* A frame that is not sent is answered at once, and so is a request. */
+static void settle(struct tx *tx, const struct tx_work *work)
 {
-    int count = take_slots(tx);
+    if (work->request)
+        work->frame->ok = work->accepted;
+    else
+        counter_add(&tx->counters.dropped, 1);
+}
+
+static void post_all(struct tx *tx, unsigned count)
+{
+    const struct tx_work *end = tx->work + count;
     struct tx_counters posted = {0};
 
-    if (count <= 0)
-        return count;
-    if (copy_headers(tx, (unsigned)count) < 0)
-        return -1;
-    look_at_headers(tx, (unsigned)count);
-    if (tx_bounce_copy(tx, (unsigned)count) < 0 || pin_payload(tx, (unsigned)count) < 0)
-        return -1;
-    for (unsigned i = 0; i < (unsigned)count; i++) {
-        struct tx_work *work = &tx->work[i];
-
-        if (work->request) {
-            work->frame->ok = work->accepted;
+    for (struct tx_work *work = tx->work; work != end; work++) {
+        if (work->drop || !post(tx, work)) {
+            settle(tx, work);
             continue;
         }
-        if (work->drop || !all_pinned(tx, work)) {
-            counter_add(&tx->counters.dropped, 1);
-            continue;
-        }
-        post(tx, work);
         posted.packets++;
         posted.segments += segments_of(work);
         posted.bytes += work->total;
@@ -389,6 +303,24 @@ int tx_take(struct tx *tx)
         tx->queue->ops->tx_doorbell(tx->queue);
         count_posted(&tx->counters, &posted);
     }
+}
+
+int tx_take(struct tx *tx)
+{
+    uint32_t bounced = tx->bounces_taken;
+    unsigned copies = 0, pins;
+    int count = tx_take_slots(tx, &copies);
+
+    if (count <= 0)
+        return count;
+    if (copy_headers(tx, (unsigned)count, copies) < 0)
+        return -1;
+    pins = look_at_headers(tx, (unsigned)count);
+    if (tx->bounces_taken != bounced && tx_bounce_copy(tx, (unsigned)count) < 0)
+        return -1;
+    if (pin_payload(tx, pins) < 0)
+        return -1;
+    post_all(tx, (unsigned)count);
     return count;
 }
 
@@ -427,15 +359,16 @@ static int release(struct tx *tx, unsigned count)
 }
 
 /* Answers the oldest `count` slots. Field by field, and nothing but the responses' own bytes (XSA-216). */
-static void respond(struct tx *tx, unsigned count, bool ok)
+static inline void respond(struct tx *tx, unsigned count, bool ok)
 {
     uint32_t index = tx->ring.rsp_prod, end = index + count;
+    int16_t status = ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
 
     for (; index != end; index++) {
         const struct tx_slot *slot = &tx->slots[index % RING_SLOTS];
-        int16_t status = slot->extra ? NETIF_RSP_NULL : ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+        uint16_t answer = (uint16_t)(slot->extra ? NETIF_RSP_NULL : status);
 
-        shm_write32(ring_slot(&tx->ring, index), slot->id | (uint32_t)(uint16_t)status << 16);
+        shm_write32(ring_slot(&tx->ring, index, TX_SLOT_WORDS), slot->id | (uint32_t)answer << 16);
     }
     tx->ring.rsp_prod = end;
 }

@@ -62,21 +62,21 @@ struct tx_piece {
 /* A frame of the batch in hand. */
 struct tx_work {
     struct tx_frame *frame;
-    uint64_t private_dma;
-    uint8_t *private;             /* the header copy that is looked at */
-    uint16_t first_piece, pieces; /* in tx->pieces */
-    uint16_t first_copy, copies;  /* in tx->copies */
+    uint8_t *private;            /* the header copy that is looked at */
+    struct tx_piece *piece;      /* the first one */
+    uint16_t pieces;             /* in a row */
+    uint16_t first_copy, copies; /* in tx->copies */
+    uint16_t copied;             /* bytes of it that are in the header copy */
     uint32_t total;
     uint16_t mss;
     uint16_t header; /* place of the header copy, in bytes from the first header page */
+    uint16_t sent_from_copy;
     uint16_t bounce; /* with frame->bounced: first page of its buffer, among TX_PAGES */
     bool gso_ipv6;   /* with mss: said to be TCP over IPv6, else over IPv4 */
     bool blank;      /* checksum left to us */
     bool drop;
-    bool request;    /* no frame, but a request about the multicast list, carried out already ... */
-    bool accepted;   /* ... with this outcome */
-    uint16_t copied; /* bytes of it that are in the header copy */
-    uint16_t sent_from_copy;
+    bool request;  /* no frame, but a request about the multicast list, carried out already ... */
+    bool accepted; /* ... with this outcome */
     struct headers headers;
 };
 

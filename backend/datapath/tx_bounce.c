@@ -36,7 +36,7 @@ static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
     memcpy(buffer(tx, work), work->private, work->copied);
     work->first_copy = (uint16_t)at;
     for (unsigned p = 0; p < work->pieces; p++) {
-        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
+        const struct tx_piece *piece = &work->piece[p];
         uint32_t from = skip < piece->length ? skip : piece->length;
 
         skip -= from;

@@ -2,10 +2,12 @@
 #include "datapath/tx_slots.h"
 
 #include <string.h>
-#include <xen/io/netif.h>
+
+/* A context, and the header copy's own segment. */
+#define EXTRA_DESCRIPTORS 2u
 
 union raw_slot {
-    uint32_t words[3];
+    uint32_t words[TX_SLOT_WORDS];
     netif_tx_request_t request;
     netif_extra_info_t extra;
 };
@@ -28,7 +30,7 @@ static void set_slot(struct tx *tx, uint32_t index, uint16_t id, bool extra)
 
 static void copy_slot(struct tx *tx, uint32_t index, union raw_slot *raw)
 {
-    ring_copy(&tx->ring, index, raw->words, sizeof raw->words / sizeof raw->words[0]);
+    ring_copy(&tx->ring, index, raw->words, TX_SLOT_WORDS);
 }
 
 /* One of the two requests about the multicast list that come as extras. */
@@ -91,12 +93,12 @@ static __attribute__((noinline)) int read_extras(struct tx *tx, unsigned waiting
     return (int)count;
 }
 
-static void add_piece(struct tx *tx, struct tx_work *work, uint32_t slot,
-                      const netif_tx_request_t *request, uint16_t size)
+static void add_piece(struct tx_work *work, uint32_t slot, const netif_tx_request_t *request,
+                      uint16_t size)
 {
     if (!size || work->drop) /* XSA-448: empty parts are legal, and no descriptors */
         return;
-    tx->pieces[work->first_piece + work->pieces++] = (struct tx_piece){
+    work->piece[work->pieces++] = (struct tx_piece){
         .slot = slot,
         .gref = request->gref,
         .offset = request->offset,
@@ -129,12 +131,13 @@ static __attribute__((noinline)) int read_rest(struct tx *tx, unsigned waiting, 
             work->drop = true;
         else
             *left = (uint16_t)(*left - raw.request.size);
-        add_piece(tx, work, index, &raw.request, raw.request.size);
+        add_piece(work, index, &raw.request, raw.request.size);
     } while (raw.request.flags & NETTXF_more_data);
     return (int)count;
 }
 
-int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
+/* Reads the frame at the ring's req_cons, of which `waiting` slots are there. Returns how many slots it has. */
+static inline int read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
 {
     uint32_t first_index = tx->ring.req_cons;
     union raw_slot first;
@@ -168,7 +171,7 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
         return fault(tx, "the first part of a tx frame crosses the end of its page");
     if (left < ETH_HEADER)
         work->drop = true;
-    tx->pieces[work->first_piece] = (struct tx_piece){
+    work->piece[0] = (struct tx_piece){
         .slot = first_index,
         .gref = first.request.gref,
         .offset = first.request.offset,
@@ -177,4 +180,77 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
     if (work->drop)
         work->pieces = 0;
     return (int)slots;
+}
+
+static void set_buffers(struct tx *tx, struct tx_work *work, unsigned slots)
+{
+    unsigned at = tx->frame_tail % RING_SLOTS;
+
+    work->frame = &tx->frames[at];
+    *work->frame = (struct tx_frame){.slots = (uint16_t)slots};
+    work->header = (uint16_t)(at * TX_HEADER_ROOM);
+    /* The pages are next to each other in our memory (port.h, dma_alloc). */
+    work->private = (uint8_t *)tx->private_pages->va + work->header;
+}
+
+/* The first bytes of a frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all headers in its
+ * first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). */
+static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
+{
+    uint64_t dma = tx->private_pages[work->header / GUEST_PAGE].dma + work->header % GUEST_PAGE;
+    const struct tx_piece *piece = work->piece, *end = piece + work->pieces;
+    unsigned copied = 0;
+
+    work->first_copy = (uint16_t)at;
+    for (; piece != end && copied < HEADER_COPY; piece++) {
+        unsigned room = HEADER_COPY - copied;
+        unsigned length = piece->length < room ? piece->length : room;
+
+        tx->copies[at++] = (struct grant_copy){
+            .to = dma + copied,
+            .to_va = work->private + copied,
+            .gref = piece->gref,
+            .offset = piece->offset,
+            .length = (uint16_t)length,
+        };
+        copied += length;
+    }
+    work->copied = (uint16_t)copied;
+    work->copies = (uint16_t)(at - work->first_copy);
+    return at;
+}
+
+int tx_take_slots(struct tx *tx, unsigned *copies)
+{
+    unsigned room = tx->queue->ops->tx_room(tx->queue);
+    struct tx_piece *piece = tx->pieces;
+    unsigned count = 0;
+    int waiting = ring_waiting(&tx->ring);
+
+    if (waiting < 0)
+        return fault(tx, "its tx ring claims more requests than it has slots");
+    while (waiting && count < TX_BATCH && bucket_open(&tx->bucket) &&
+           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS &&
+           piece + TX_SLOTS_MAX <= tx->pieces + PORT_BATCH_MAX) {
+        struct tx_work *work = &tx->work[count];
+        int slots;
+
+        memset(work, 0, sizeof *work);
+        work->piece = piece;
+        slots = read_frame(tx, (unsigned)waiting, work);
+        if (slots < 0)
+            return -1;
+        work->drop |= tx->no_link;
+        set_buffers(tx, work, (unsigned)slots);
+        if (!work->drop)
+            *copies = add_copies(tx, work, *copies);
+        tx->frame_tail++;
+        tx->ring.req_cons += (uint32_t)slots;
+        waiting -= slots;
+        piece += work->pieces;
+        room -= work->pieces + EXTRA_DESCRIPTORS;
+        bucket_spend(&tx->bucket, work->total);
+        count++;
+    }
+    return (int)count;
 }

@@ -34,26 +34,32 @@ static inline struct igbvf_desc desc_context(const struct vf_offload *offload)
     return desc;
 }
 
-/* Segment `index` of `count` (7.2.2.3). `total` is the frame's length; with TSO, PAYLEN leaves the headers out. */
-static inline struct igbvf_desc desc_data(const struct vf_segment *segment, bool last,
-                                          uint32_t total, const struct vf_offload *offload)
-{
-    struct igbvf_desc desc;
-    uint32_t dw2 = segment->length | TXD_DTYP_DATA | TXD_DEXT | TXD_IFCS;
-    uint32_t dw3 = 0;
+/* What all data descriptors of a frame of `total` bytes say (7.2.2.3); with TSO, PAYLEN leaves the headers out. */
+struct desc_frame {
+    uint32_t dw2, dw3;
+};
 
-    if (last)
-        dw2 |= TXD_EOP | TXD_RS;
+static inline struct desc_frame desc_frame(uint32_t total, const struct vf_offload *offload)
+{
+    struct desc_frame frame = {TXD_DTYP_DATA | TXD_DEXT | TXD_IFCS, 0};
+
     if (offload && offload->mss) {
-        dw2 |= TXD_TSE;
+        frame.dw2 |= TXD_TSE;
         total -= (uint32_t)offload->mac_len + offload->ip_len + offload->l4_len;
-        dw3 |= offload->ipv4 ? TXD_IXSM | TXD_TXSM : TXD_TXSM;
-    } else if (offload && offload->csum) {
-        dw3 |= TXD_TXSM;
+        frame.dw3 = offload->ipv4 ? TXD_IXSM | TXD_TXSM : TXD_TXSM;
+    } else if (offload) {
+        frame.dw3 = TXD_TXSM;
     }
-    desc_set(&desc, (uint32_t)segment->dma, (uint32_t)(segment->dma >> 32), dw2,
-             dw3 | TXD_PAYLEN(total));
-    return desc;
+    frame.dw3 |= TXD_PAYLEN(total);
+    return frame;
+}
+
+/* One segment of it. */
+static inline void desc_data(struct igbvf_desc *desc, const struct vf_segment *segment, bool last,
+                             struct desc_frame frame)
+{
+    desc_set(desc, (uint32_t)segment->dma, (uint32_t)(segment->dma >> 32),
+             frame.dw2 | segment->length | (last ? TXD_EOP | TXD_RS : 0), frame.dw3);
 }
 
 /* Has the VF checked all that there is to check, and found it right? The type and the check bits are those of the

@@ -19,8 +19,8 @@ struct igbvf_tx {
     uint16_t frame_head;          /* oldest frame not reaped, counts up, index modulo RING_SIZE */
     uint16_t frame_tail;          /* next frame */
     uint8_t frame_end[RING_SIZE]; /* last descriptor of each frame: the one that gets DD */
-    struct igbvf_desc context;    /* the one that the queue holds now */
-    bool context_valid;
+    struct igbvf_desc context;    /* the one that the queue holds now; all 0: none */
+    struct vf_offload offload;    /* what it was last good for, to be known again at a glance */
 };
 
 struct igbvf_rx {
