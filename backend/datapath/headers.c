@@ -29,30 +29,30 @@ static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol,
 {
     const uint8_t *l4 = bytes + headers->length;
     unsigned left = count - headers->length;
-    unsigned tcp_len;
+    unsigned l4_len;
 
-    if ((protocol == PROTO_ICMP || protocol == PROTO_ICMPV6) && left >= ICMP_LEN) {
-        headers->length += ICMP_LEN;
-        return;
-    }
     if (protocol == PROTO_UDP) {
         headers->cut = left < UDP_LEN;
         if (headers->cut)
             return;
         headers->l4 = VF_L4_UDP;
-        headers->l4_len = UDP_LEN;
+        l4_len = UDP_LEN;
     } else if (protocol == PROTO_TCP) {
         headers->cut = left < TCP_MIN;
         if (headers->cut)
             return;
-        tcp_len = (l4[12] >> 4) * 4u;
-        headers->cut = tcp_len > left;
-        if (tcp_len < TCP_MIN || headers->cut)
+        l4_len = (l4[12] >> 4) * 4u;
+        headers->cut = l4_len > left;
+        if (l4_len < TCP_MIN || headers->cut)
             return;
         headers->l4 = VF_L4_TCP;
-        headers->l4_len = (uint8_t)tcp_len;
+    } else {
+        if ((protocol == PROTO_ICMP || protocol == PROTO_ICMPV6) && left >= ICMP_LEN)
+            headers->length += ICMP_LEN;
+        return;
     }
-    headers->length = (uint16_t)(headers->length + headers->l4_len);
+    headers->l4_len = (uint8_t)l4_len;
+    headers->length = (uint16_t)(headers->length + l4_len);
 }
 
 /* Returns what comes after the IP header, -1 if that is not to be had. */
@@ -110,13 +110,10 @@ static __attribute__((noinline)) int read_ipv6(const uint8_t *bytes, unsigned co
     return skip_extensions(bytes, count, ip[6], headers);
 }
 
-void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
+/* Goes over the tags, the first of which is of `type`. Returns the type of what comes after them. */
+static unsigned skip_tags(const uint8_t *bytes, unsigned count, unsigned type,
+                          struct headers *headers)
 {
-    unsigned type = be16(bytes + 12);
-    int protocol = -1;
-
-    memset(headers, 0, sizeof *headers);
-    headers->mac_len = ETH_HEADER;
     for (unsigned tags = 0; tags < VLAN_TAGS_MAX; tags++) {
         if ((type != TYPE_VLAN && type != TYPE_SERVICE_VLAN) || count - headers->mac_len < VLAN_TAG)
             break;
@@ -124,6 +121,18 @@ void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
         type = be16(bytes + headers->mac_len + 2);
         headers->mac_len += VLAN_TAG;
     }
+    return type;
+}
+
+void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
+{
+    unsigned type = be16(bytes + 12);
+    int protocol = -1;
+
+    memset(headers, 0, sizeof *headers);
+    headers->mac_len = ETH_HEADER;
+    if (type != TYPE_IPV4)
+        type = skip_tags(bytes, count, type, headers);
     headers->length = headers->mac_len;
     if (type == TYPE_IPV4)
         protocol = read_ipv4(bytes, count, headers);

@@ -28,12 +28,12 @@ static struct vf_segment header_segment(struct tx *tx, const struct tx_work *wor
     return (struct vf_segment){page->dma + offset, work->sent_from_copy};
 }
 
-static bool any_failed(const struct grant_copy *copies, unsigned count)
+static bool any_failed(const struct grant_copy *copy, const struct grant_copy *end)
 {
     int16_t status = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        status |= copies[i].status;
+    for (; copy != end; copy++)
+        status |= copy->status;
     return status;
 }
 
@@ -42,7 +42,7 @@ static void drop_failed(struct tx *tx, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct tx_work *work = &tx->work[i];
 
-        work->drop |= any_failed(&tx->copies[work->first_copy], work->copies);
+        work->drop |= any_failed(work->copy, work->copy_end);
     }
 }
 
@@ -55,7 +55,7 @@ static int copy_headers(struct tx *tx, unsigned count, unsigned copies)
         return -1;
     counter_add(&tx->counters.header_copies, copies);
     /* XSA-367: each status counts, not only the call's. */
-    if (any_failed(tx->copies, copies))
+    if (any_failed(tx->copies, tx->copies + copies))
         drop_failed(tx, count);
     return 0;
 }

@@ -47,9 +47,9 @@ struct tx_slot {
 /* One frame that is not answered yet. */
 struct tx_frame {
     uint16_t slots;
-    bool posted; /* given to the VF: answered when the VF is done; else at once */
-    bool ok;
-    bool bounced; /* has a buffer behind the header copies */
+    bool posted : 1; /* given to the VF: answered when the VF is done; else at once */
+    bool ok : 1;
+    bool bounced : 1; /* has a buffer behind the header copies */
 };
 
 /* A part of a frame in one guest page. */
@@ -62,11 +62,11 @@ struct tx_piece {
 /* A frame of the batch in hand. */
 struct tx_work {
     struct tx_frame *frame;
-    uint8_t *private;            /* the header copy that is looked at */
-    struct tx_piece *piece;      /* the first one */
-    uint16_t pieces;             /* in a row */
-    uint16_t first_copy, copies; /* in tx->copies */
-    uint16_t copied;             /* bytes of it that are in the header copy */
+    uint8_t *private;       /* the header copy that is looked at */
+    struct tx_piece *piece; /* the first one */
+    uint16_t pieces;        /* in a row */
+    uint16_t copied;        /* bytes of it that are in the header copy */
+    struct grant_copy *copy, *copy_end;
     uint32_t total;
     uint16_t mss;
     uint16_t header; /* place of the header copy, in bytes from the first header page */

@@ -154,11 +154,11 @@ static inline int read_frame(struct tx *tx, unsigned waiting, struct tx_work *wo
         if (more < 0)
             return -1;
         slots += (unsigned)more;
+        /* Nothing else of such a slot means anything (netif.h, "dummy transmit requests"): its flags and its size are
+         * not looked at, as in Linux' netback. */
+        if (work->request)
+            return (int)slots;
     }
-    /* Nothing else of such a slot means anything (netif.h, "dummy transmit requests"): its flags and its size are not
-     * looked at, as in Linux' netback. */
-    if (work->request)
-        return (int)slots;
     /* The first part's size is known only after all others: its piece is kept free until then. */
     work->pieces = 1;
     if (first.request.flags & NETTXF_more_data) {
@@ -194,19 +194,19 @@ static void set_buffers(struct tx *tx, struct tx_work *work, unsigned slots)
 }
 
 /* The first bytes of a frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all headers in its
- * first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). */
-static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
+ * first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). Returns the end of tx->copies. */
+static struct grant_copy *add_copies(struct tx *tx, struct tx_work *work, struct grant_copy *copy)
 {
     uint64_t dma = tx->private_pages[work->header / GUEST_PAGE].dma + work->header % GUEST_PAGE;
     const struct tx_piece *piece = work->piece, *end = piece + work->pieces;
     unsigned copied = 0;
 
-    work->first_copy = (uint16_t)at;
-    for (; piece != end && copied < HEADER_COPY; piece++) {
+    work->copy = copy;
+    for (; piece != end && copied < HEADER_COPY; piece++, copy++) {
         unsigned room = HEADER_COPY - copied;
         unsigned length = piece->length < room ? piece->length : room;
 
-        tx->copies[at++] = (struct grant_copy){
+        *copy = (struct grant_copy){
             .to = dma + copied,
             .to_va = work->private + copied,
             .gref = piece->gref,
@@ -216,23 +216,32 @@ static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
         copied += length;
     }
     work->copied = (uint16_t)copied;
-    work->copies = (uint16_t)(at - work->first_copy);
-    return at;
+    work->copy_end = copy;
+    return copy;
+}
+
+/* For how many descriptors there is room. As a frame takes more of them than it has parts, what fits there fits into
+ * tx->pieces, and into tx->copies and tx->pins. */
+static unsigned descriptors(const struct tx *tx)
+{
+    unsigned room = tx->queue->ops->tx_room(tx->queue);
+
+    return room < PORT_BATCH_MAX ? room : PORT_BATCH_MAX;
 }
 
 int tx_take_slots(struct tx *tx, unsigned *copies)
 {
-    unsigned room = tx->queue->ops->tx_room(tx->queue);
+    unsigned room = descriptors(tx);
+    struct tx_work *work = tx->work;
     struct tx_piece *piece = tx->pieces;
-    unsigned count = 0;
+    struct grant_copy *copy = tx->copies;
     int waiting = ring_waiting(&tx->ring);
 
     if (waiting < 0)
         return fault(tx, "its tx ring claims more requests than it has slots");
-    while (waiting && count < TX_BATCH && bucket_open(&tx->bucket) &&
-           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS &&
-           piece + TX_SLOTS_MAX <= tx->pieces + PORT_BATCH_MAX) {
-        struct tx_work *work = &tx->work[count];
+    for (; waiting && work != tx->work + TX_BATCH && bucket_open(&tx->bucket) &&
+           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS;
+         work++) {
         int slots;
 
         memset(work, 0, sizeof *work);
@@ -243,14 +252,14 @@ int tx_take_slots(struct tx *tx, unsigned *copies)
         work->drop |= tx->no_link;
         set_buffers(tx, work, (unsigned)slots);
         if (!work->drop)
-            *copies = add_copies(tx, work, *copies);
+            copy = add_copies(tx, work, copy);
         tx->frame_tail++;
         tx->ring.req_cons += (uint32_t)slots;
         waiting -= slots;
         piece += work->pieces;
         room -= work->pieces + EXTRA_DESCRIPTORS;
         bucket_spend(&tx->bucket, work->total);
-        count++;
     }
-    return (int)count;
+    *copies = (unsigned)(copy - tx->copies);
+    return (int)(work - tx->work);
 }

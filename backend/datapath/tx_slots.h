@@ -14,7 +14,7 @@
 /* A slot, request or response, in words. */
 #define TX_SLOT_WORDS ((unsigned)(sizeof(union netif_tx_sring_entry) / sizeof(uint32_t)))
 
-/* Takes what waits, up to one batch, and as much as the VF has room for: frames into tx->frames and tx->work, their
+/* Takes what waits, up to one batch, and as the VF has room for: frames into tx->frames and tx->work, their
  * parts into tx->pieces, their slots into tx->slots; each slot is read once. What is to be copied of their headers
  * goes into tx->copies, `*copies` of them. Returns how many frames there are; work->drop is set for those that must be
  * answered and not sent. -1 on a guest fault, tx->fault says which. */

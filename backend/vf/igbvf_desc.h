@@ -34,32 +34,32 @@ static inline struct igbvf_desc desc_context(const struct vf_offload *offload)
     return desc;
 }
 
-/* What all data descriptors of a frame of `total` bytes say (7.2.2.3); with TSO, PAYLEN leaves the headers out. */
-struct desc_frame {
-    uint32_t dw2, dw3;
-};
-
-static inline struct desc_frame desc_frame(uint32_t total, const struct vf_offload *offload)
+/* The second half of all data descriptors of a frame of `total` bytes (7.2.2.3), dw3 above dw2; with TSO, PAYLEN leaves
+ * the headers out. */
+static inline uint64_t desc_frame(uint32_t total, const struct vf_offload *offload)
 {
-    struct desc_frame frame = {TXD_DTYP_DATA | TXD_DEXT | TXD_IFCS, 0};
+    uint32_t dw2 = TXD_DTYP_DATA | TXD_DEXT | TXD_IFCS;
+    uint32_t dw3 = 0;
 
     if (offload && offload->mss) {
-        frame.dw2 |= TXD_TSE;
+        dw2 |= TXD_TSE;
         total -= (uint32_t)offload->mac_len + offload->ip_len + offload->l4_len;
-        frame.dw3 = offload->ipv4 ? TXD_IXSM | TXD_TXSM : TXD_TXSM;
+        dw3 = offload->ipv4 ? TXD_IXSM | TXD_TXSM : TXD_TXSM;
     } else if (offload) {
-        frame.dw3 = TXD_TXSM;
+        dw3 = TXD_TXSM;
     }
-    frame.dw3 |= TXD_PAYLEN(total);
-    return frame;
+    return (uint64_t)(dw3 | TXD_PAYLEN(total)) << 32 | dw2;
 }
 
-/* One segment of it. */
+/* One segment of it. In halves, for each is one store. */
 static inline void desc_data(struct igbvf_desc *desc, const struct vf_segment *segment, bool last,
-                             struct desc_frame frame)
+                             uint64_t frame)
 {
-    desc_set(desc, (uint32_t)segment->dma, (uint32_t)(segment->dma >> 32),
-             frame.dw2 | segment->length | (last ? TXD_EOP | TXD_RS : 0), frame.dw3);
+    uint64_t first = htole64(segment->dma);
+    uint64_t second = htole64(frame | segment->length | (last ? TXD_EOP | TXD_RS : 0));
+
+    memcpy(&desc->dw[0], &first, sizeof first);
+    memcpy(&desc->dw[2], &second, sizeof second);
 }
 
 /* Has the VF checked all that there is to check, and found it right? The type and the check bits are those of the

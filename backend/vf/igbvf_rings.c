@@ -20,15 +20,13 @@ static unsigned tx_room(struct vf_queue *queue)
     return (tx->clean - tx->tail - 1u) & RING_MASK;
 }
 
-/* The queue keeps its context: the frames of one stream need it once. */
-static void tx_context(struct igbvf_tx *tx, const struct vf_offload *offload)
+/* Not inline: the frames of one stream do not need it, and should not pay for its registers. */
+static __attribute__((noinline)) void tx_new_context(struct igbvf_tx *tx,
+                                                     const struct vf_offload *offload)
 {
-    struct igbvf_desc desc;
+    struct igbvf_desc desc = desc_context(offload);
 
-    if (memcmp(offload, &tx->offload, sizeof *offload) == 0)
-        return;
     tx->offload = *offload;
-    desc = desc_context(offload);
     if (memcmp(&desc, &tx->context, sizeof desc) == 0)
         return;
     tx->context = tx->ring[tx->tail] = desc;
@@ -41,12 +39,13 @@ static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, u
     struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
     const struct vf_segment *last = &segments[count - 1];
     uint32_t total = last->length;
-    struct desc_frame frame;
+    uint64_t frame;
     unsigned at;
 
     assert(count && tx_room(queue) > count);
-    if (offload)
-        tx_context(tx, offload);
+    /* The queue keeps its context. */
+    if (offload && memcmp(offload, &tx->offload, sizeof *offload) != 0)
+        tx_new_context(tx, offload);
     for (const struct vf_segment *segment = segments; segment != last; segment++)
         total += segment->length;
     frame = desc_frame(total, offload);
