@@ -5,6 +5,7 @@
 #include "datapath/tx.h"
 
 #include "common/counter.h"
+#include "datapath/headers_parse.h"
 #include "datapath/tx_bounce.h"
 #include "datapath/tx_slots.h"
 
@@ -17,15 +18,18 @@ void tx_attach(struct tx *tx, void *page)
     ring_attach(&tx->ring, page, TX_SLOT_WORDS);
 }
 
+/* The same place in header_pages. Either's pages are next to each other in our memory (port.h, dma_alloc). */
+static uint8_t *seen_by_vf(const struct tx *tx, const uint8_t *private)
+{
+    return (uint8_t *)tx->header_pages->va + (private - (uint8_t *)tx->private_pages->va);
+}
+
 /* Where the VF finds the header copy. */
 static struct vf_segment header_segment(struct tx *tx, const struct tx_work *work)
 {
-    const struct dma_page *page = &tx->header_pages[work->header / GUEST_PAGE];
-    unsigned offset = work->header % GUEST_PAGE;
-
     if (tx->header_pages != tx->private_pages)
-        memcpy((uint8_t *)page->va + offset, work->private, work->sent_from_copy);
-    return (struct vf_segment){page->dma + offset, work->sent_from_copy};
+        memcpy(seen_by_vf(tx, work->private), work->private, work->sent_from_copy);
+    return (struct vf_segment){work->vf_dma, work->sent_from_copy};
 }
 
 static bool any_failed(const struct grant_copy *copy, const struct grant_copy *end)
@@ -74,28 +78,27 @@ static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
 }
 
 /* Are the headers within the lengths for which the VF offloads anything? */
-static bool within_vf(const struct tx *tx, const struct headers *headers)
+static bool within_vf(const struct vf_offloads *can, const struct headers *headers)
 {
-    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
-
-    return headers->mac_len <= can->mac_len_max && headers->ip_len <= can->ip_len_max;
+    return headers->vf.mac_len <= can->mac_len_max && headers->vf.ip_len <= can->ip_len_max;
 }
 
-static bool can_segment(const struct tx *tx, const struct tx_work *work, uint32_t limit)
+static bool can_segment(const struct vf *vf, const struct tx_work *work, uint32_t limit)
 {
     const struct headers *headers = &work->headers;
 
-    return headers->l4 == VF_L4_TCP && headers->ipv4 == !work->gso_ipv6 && within_vf(tx, headers) &&
-           (headers_plain(headers) || work->blank) && work->mss >= TX_MSS_MIN &&
-           work->mss + (uint32_t)headers->length <= limit && work->total > headers->length;
+    return headers->vf.l4 == VF_L4_TCP && headers->vf.ipv4 == !work->gso_ipv6 &&
+           within_vf(&vf->ops->offloads, headers) && (headers_plain(headers) || work->blank) &&
+           work->mss >= TX_MSS_MIN && work->mss + (uint32_t)headers->length <= limit &&
+           work->total > headers->length;
 }
 
-static bool vf_can_sum(const struct tx *tx, const struct headers *headers)
+static bool vf_can_sum(const struct vf *vf, const struct headers *headers)
 {
-    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
+    const struct vf_offloads *can = &vf->ops->offloads;
 
-    return headers->l4 != VF_L4_NONE && within_vf(tx, headers) &&
-           (headers->ipv4 ? can->csum_ipv4 : can->csum_ipv6);
+    return headers->vf.l4 != VF_L4_NONE && within_vf(can, headers) &&
+           (headers->vf.ipv4 ? can->csum_ipv4 : can->csum_ipv6);
 }
 
 /* Finishes the checksum in the header copy, if all of the frame is in there, or arranges for it to be finished in a
@@ -104,18 +107,19 @@ static bool sum_here(struct tx *tx, struct tx_work *work)
 {
     const struct headers *headers = &work->headers;
 
-    if (headers->l4 == VF_L4_NONE && !headers->cut)
+    if (headers->vf.l4 == VF_L4_NONE && !headers->cut)
         return false;
     if (work->copied < work->total)
         return tx_bounce_take(tx, work);
     work->blank = false;
-    return headers->l4 != VF_L4_NONE &&
+    return headers->vf.l4 != VF_L4_NONE &&
            headers_finish_checksum(work->private, headers, work->total);
 }
 
 /* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
 static bool refuse(struct tx *tx, struct tx_work *work)
 {
+    const struct vf *vf = tx->queue->vf;
     struct headers *headers = &work->headers;
     uint32_t limit;
 
@@ -123,16 +127,22 @@ static bool refuse(struct tx *tx, struct tx_work *work)
         counter_add(&tx->counters.spoofed, 1);
         return true;
     }
-    headers_read(work->private, work->copied, headers);
+    headers_parse(work->private, work->copied, headers);
     /* On the wire, without CRC. */
-    limit = vf_mtu(tx->queue->vf) + headers->mac_len;
+    limit = vf_mtu(vf) + headers->vf.mac_len;
     if (work->mss)
-        return !can_segment(tx, work, limit);
+        return !can_segment(vf, work, limit);
     if (work->total > limit)
         return true;
-    if (work->blank && !vf_can_sum(tx, headers))
+    if (work->blank && !vf_can_sum(vf, headers))
         return !sum_here(tx, work);
     return false;
+}
+
+static void prepare_tso(struct tx_work *work)
+{
+    work->headers.vf.mss = work->mss;
+    headers_prepare_tso(work->private, &work->headers, work->total);
 }
 
 /* Cuts what is sent from the copy off the frame's parts. */
@@ -170,7 +180,7 @@ static unsigned look_at_headers(struct tx *tx, unsigned count)
         if (work->drop || work->frame->bounced)
             continue;
         if (work->mss)
-            headers_prepare_tso(work->private, &work->headers, work->total);
+            prepare_tso(work);
         if (work->total > HEADER_COPY) {
             work->sent_from_copy = work->headers.length;
             skip_copied(work);
@@ -243,14 +253,7 @@ static int payload_segments(const struct tx *tx, const struct tx_work *work,
 static bool post(struct tx *tx, struct tx_work *work)
 {
     struct vf_segment segments[TX_SLOTS_MAX + 1];
-    struct vf_offload offload = {
-        .ip_len = work->headers.ip_len,
-        .mac_len = work->headers.mac_len,
-        .l4_len = work->headers.l4_len,
-        .l4 = work->headers.l4,
-        .ipv4 = work->headers.ipv4,
-        .mss = work->mss,
-    };
+    const struct vf_offload *offload = &work->headers.vf;
     unsigned count = 1;
     int more;
 
@@ -263,8 +266,9 @@ static bool post(struct tx *tx, struct tx_work *work)
         return false;
     note_group(tx, work);
     tx->queue->ops->tx_post(tx->queue, segments, count + (unsigned)more,
-                            work->blank || work->mss ? &offload : NULL);
-    work->frame->posted = work->frame->ok = true;
+                            work->blank || work->mss ? offload : NULL);
+    work->frame->posted = true;
+    work->frame->status = NETIF_RSP_OKAY;
     return true;
 }
 
@@ -280,7 +284,7 @@ static void count_posted(struct tx_counters *counters, const struct tx_counters 
 static void settle(struct tx *tx, const struct tx_work *work)
 {
     if (work->request)
-        work->frame->ok = work->accepted;
+        work->frame->status = work->accepted ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
     else
         counter_add(&tx->counters.dropped, 1);
 }
@@ -359,10 +363,9 @@ static int release(struct tx *tx, unsigned count)
 }
 
 /* Answers the oldest `count` slots. Field by field, and nothing but the responses' own bytes (XSA-216). */
-static inline void respond(struct tx *tx, unsigned count, bool ok)
+static inline void respond(struct tx *tx, unsigned count, int16_t status)
 {
     uint32_t index = tx->ring.rsp_prod, end = index + count;
-    int16_t status = ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
 
     for (; index != end; index++) {
         const struct tx_slot *slot = &tx->slots[index % RING_SLOTS];
@@ -384,13 +387,13 @@ int tx_complete(struct tx *tx, unsigned least, bool *notify)
     /* Invariant 2: released in Xen, and only then answered. */
     if (release(tx, slots) < 0)
         return -1;
-    for (; frames; frames--, tx->frame_head++) {
-        const struct tx_frame *frame = &tx->frames[tx->frame_head % RING_SLOTS];
+    for (; frames; frames--) {
+        const struct tx_frame *frame = &tx->frames[tx->frame_head++ % RING_SLOTS];
 
         tx->done -= frame->posted;
         if (frame->bounced)
             tx_bounce_give_back(tx);
-        respond(tx, frame->slots, frame->ok);
+        respond(tx, frame->slots, frame->status);
     }
     *notify |= ring_push(&tx->ring);
     return (int)slots;
@@ -414,7 +417,7 @@ int tx_give_up(struct tx *tx, bool *notify)
         lost += tx->frames[tx->frame_head % RING_SLOTS].posted;
     counter_add(&tx->counters.dropped, lost);
     tx->done = 0;
-    respond(tx, tx->ring.req_cons - tx->ring.rsp_prod, false);
+    respond(tx, tx->ring.req_cons - tx->ring.rsp_prod, NETIF_RSP_ERROR);
     *notify |= ring_push(&tx->ring);
     return 0;
 }

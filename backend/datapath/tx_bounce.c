@@ -68,7 +68,7 @@ static bool finish(const struct tx *tx, struct tx_work *work)
         if (copy->status)
             return false;
     headers_read(buffer(tx, work), work->total, &work->headers);
-    return work->headers.l4 != VF_L4_NONE &&
+    return work->headers.vf.l4 != VF_L4_NONE &&
            headers_finish_checksum(buffer(tx, work), &work->headers, work->total);
 }
 

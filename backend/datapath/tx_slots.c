@@ -182,41 +182,64 @@ static inline int read_frame(struct tx *tx, unsigned waiting, struct tx_work *wo
     return (int)slots;
 }
 
-static void set_buffers(struct tx *tx, struct tx_work *work, unsigned slots)
+static uint64_t buffer_dma(const struct dma_page *pages, unsigned at)
 {
-    unsigned at = tx->frame_tail % RING_SLOTS;
+    return pages[at / GUEST_PAGE].dma + at % GUEST_PAGE;
+}
 
-    work->frame = &tx->frames[at];
-    *work->frame = (struct tx_frame){.slots = (uint16_t)slots};
-    work->header = (uint16_t)(at * TX_HEADER_ROOM);
-    /* The pages are next to each other in our memory (port.h, dma_alloc). */
-    work->private = (uint8_t *)tx->private_pages->va + work->header;
+/* A frame's header copy has its place in pages that are next to each other in our memory (port.h, dma_alloc), though
+ * not in the machine's. Returns where it is for the port. */
+static uint64_t set_buffers(struct tx *tx, struct tx_work *work, unsigned slots)
+{
+    unsigned index = tx->frame_tail++ % RING_SLOTS, at = index * TX_HEADER_ROOM;
+
+    work->frame = &tx->frames[index];
+    *work->frame = (struct tx_frame){.slots = slots, .status = NETIF_RSP_ERROR};
+    work->private = (uint8_t *)tx->private_pages->va + at;
+    work->vf_dma = buffer_dma(tx->header_pages, at);
+    return buffer_dma(tx->private_pages, at);
+}
+
+/* Of a part, what is among the first bytes of its frame, `copied` of which are in other copies. Returns how many then
+ * are. */
+static inline unsigned set_copy(struct grant_copy *copy, const struct tx_piece *piece, uint64_t to,
+                                uint8_t *to_va, unsigned copied)
+{
+    unsigned room = HEADER_COPY - copied;
+    unsigned length = piece->length < room ? piece->length : room;
+
+    *copy = (struct grant_copy){
+        .to = to + copied,
+        .to_va = to_va + copied,
+        .gref = piece->gref,
+        .offset = piece->offset,
+        .length = (uint16_t)length,
+    };
+    return copied + length;
+}
+
+/* Of all parts but the first. Not inline, either. */
+static __attribute__((noinline)) void add_more_copies(struct tx_work *work)
+{
+    const struct tx_piece *piece = work->piece + 1, *end = work->piece + work->pieces;
+    unsigned copied = work->copied;
+
+    for (; piece != end && copied < HEADER_COPY; piece++)
+        copied = set_copy(work->copy_end++, piece, work->copy->to, work->private, copied);
+    work->copied = (uint16_t)copied;
 }
 
 /* The first bytes of a frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all headers in its
  * first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). Returns the end of tx->copies. */
-static struct grant_copy *add_copies(struct tx *tx, struct tx_work *work, struct grant_copy *copy)
+static struct grant_copy *add_copies(struct tx_work *work, struct grant_copy *copy, uint64_t to)
 {
-    uint64_t dma = tx->private_pages[work->header / GUEST_PAGE].dma + work->header % GUEST_PAGE;
-    const struct tx_piece *piece = work->piece, *end = piece + work->pieces;
-    unsigned copied = 0;
-
-    work->copy = copy;
-    for (; piece != end && copied < HEADER_COPY; piece++, copy++) {
-        unsigned room = HEADER_COPY - copied;
-        unsigned length = piece->length < room ? piece->length : room;
-
-        *copy = (struct grant_copy){
-            .to = dma + copied,
-            .to_va = work->private + copied,
-            .gref = piece->gref,
-            .offset = piece->offset,
-            .length = (uint16_t)length,
-        };
-        copied += length;
-    }
-    work->copied = (uint16_t)copied;
+    work->copied = (uint16_t)set_copy(copy, work->piece, to, work->private, 0);
+    work->copy = copy++;
     work->copy_end = copy;
+    if (work->pieces > 1) {
+        add_more_copies(work);
+        copy = work->copy_end;
+    }
     return copy;
 }
 
@@ -242,6 +265,7 @@ int tx_take_slots(struct tx *tx, unsigned *copies)
     for (; waiting && work != tx->work + TX_BATCH && bucket_open(&tx->bucket) &&
            room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS;
          work++) {
+        uint64_t dma;
         int slots;
 
         memset(work, 0, sizeof *work);
@@ -250,10 +274,9 @@ int tx_take_slots(struct tx *tx, unsigned *copies)
         if (slots < 0)
             return -1;
         work->drop |= tx->no_link;
-        set_buffers(tx, work, (unsigned)slots);
+        dma = set_buffers(tx, work, (unsigned)slots);
         if (!work->drop)
-            copy = add_copies(tx, work, copy);
-        tx->frame_tail++;
+            copy = add_copies(work, copy, dma);
         tx->ring.req_cons += (uint32_t)slots;
         waiting -= slots;
         piece += work->pieces;

@@ -20,32 +20,14 @@ static unsigned tx_room(struct vf_queue *queue)
     return (tx->clean - tx->tail - 1u) & RING_MASK;
 }
 
-/* Not inline: the frames of one stream do not need it, and should not pay for its registers. */
-static __attribute__((noinline)) void tx_new_context(struct igbvf_tx *tx,
-                                                     const struct vf_offload *offload)
+static inline void put_frame(struct igbvf_tx *tx, const struct vf_segment *segments, unsigned count,
+                             const struct vf_offload *offload)
 {
-    struct igbvf_desc desc = desc_context(offload);
-
-    tx->offload = *offload;
-    if (memcmp(&desc, &tx->context, sizeof desc) == 0)
-        return;
-    tx->context = tx->ring[tx->tail] = desc;
-    tx->tail = (tx->tail + 1) & RING_MASK;
-}
-
-static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
-                    const struct vf_offload *offload)
-{
-    struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
     const struct vf_segment *last = &segments[count - 1];
     uint32_t total = last->length;
     uint64_t frame;
     unsigned at;
 
-    assert(count && tx_room(queue) > count);
-    /* The queue keeps its context. */
-    if (offload && memcmp(offload, &tx->offload, sizeof *offload) != 0)
-        tx_new_context(tx, offload);
     for (const struct vf_segment *segment = segments; segment != last; segment++)
         total += segment->length;
     frame = desc_frame(total, offload);
@@ -54,6 +36,35 @@ static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, u
     desc_data(&tx->ring[at], last, true, frame);
     tx->frame_end[tx->frame_tail++ & RING_MASK] = (uint8_t)at;
     tx->tail = (at + 1) & RING_MASK;
+}
+
+/* Not inline: the frames of one stream need it once, and should not pay for its registers. */
+static __attribute__((noinline)) void put_with_context(struct igbvf_tx *tx,
+                                                       const struct vf_segment *segments,
+                                                       unsigned count,
+                                                       const struct vf_offload *offload)
+{
+    struct igbvf_desc desc = desc_context(offload);
+
+    tx->offload = *offload;
+    if (memcmp(&desc, &tx->context, sizeof desc) != 0) {
+        tx->context = tx->ring[tx->tail] = desc;
+        tx->tail = (tx->tail + 1) & RING_MASK;
+    }
+    put_frame(tx, segments, count, offload);
+}
+
+static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
+                    const struct vf_offload *offload)
+{
+    struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
+
+    assert(count && tx_room(queue) > count);
+    /* The queue keeps its context. */
+    if (offload && memcmp(offload, &tx->offload, sizeof *offload) != 0)
+        put_with_context(tx, segments, count, offload);
+    else
+        put_frame(tx, segments, count, offload);
 }
 
 static void tx_doorbell(struct vf_queue *queue)
@@ -69,7 +80,7 @@ static void tx_doorbell(struct vf_queue *queue)
 static unsigned tx_reap(struct vf_queue *queue)
 {
     struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
-    unsigned waiting = (uint16_t)(tx->frame_tail - tx->frame_head);
+    unsigned waiting = tx->frame_tail - tx->frame_head;
     unsigned done = 0, end = 0;
 
     for (; done < waiting; done++) {
@@ -81,7 +92,7 @@ static unsigned tx_reap(struct vf_queue *queue)
     }
     if (done) {
         tx->clean = (end + 1) & RING_MASK;
-        tx->frame_head = (uint16_t)(tx->frame_head + done);
+        tx->frame_head += done;
     }
     /* DD before whatever is done with the frame's pages. Pairs with the VF's order: data read, then write-back. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
