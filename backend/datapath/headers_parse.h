@@ -26,9 +26,10 @@ static inline void headers_l4(const uint8_t *bytes, unsigned count, unsigned pro
     unsigned l4_len;
 
     if (protocol == PROTO_UDP) {
-        headers->cut = left < UDP_LEN;
-        if (headers->cut)
+        if (left < UDP_LEN) {
+            headers->cut = true;
             return;
+        }
         headers->vf.l4 = VF_L4_UDP;
         l4_len = UDP_LEN;
     } else if (protocol == PROTO_TCP) {
@@ -52,8 +53,8 @@ static inline void headers_l4(const uint8_t *bytes, unsigned count, unsigned pro
 /* Returns what comes after the IP header, -1 if that is not to be had. */
 static inline int headers_ipv4(const uint8_t *bytes, unsigned count, struct headers *headers)
 {
-    const uint8_t *ip = bytes + headers->vf.mac_len;
-    unsigned left = count - headers->vf.mac_len;
+    const uint8_t *ip = bytes + headers->length;
+    unsigned left = count - headers->length;
     unsigned ip_len;
 
     if (left < IPV4_MIN || ip[0] >> 4 != 4)
@@ -83,6 +84,7 @@ static inline unsigned headers_skip_tags(const uint8_t *bytes, unsigned count, u
         type = headers_be16(bytes + headers->vf.mac_len + 2);
         headers->vf.mac_len += VLAN_TAG;
     }
+    headers->length = headers->vf.mac_len;
     return type;
 }
 
@@ -92,10 +94,9 @@ static inline void headers_parse(const uint8_t *bytes, unsigned count, struct he
     int protocol = -1;
 
     memset(headers, 0, sizeof *headers);
-    headers->vf.mac_len = ETH_HEADER;
+    headers->length = headers->vf.mac_len = ETH_HEADER;
     if (type != TYPE_IPV4)
         type = headers_skip_tags(bytes, count, type, headers);
-    headers->length = headers->vf.mac_len;
     if (type == TYPE_IPV4)
         protocol = headers_ipv4(bytes, count, headers);
     else if (type == TYPE_IPV6)

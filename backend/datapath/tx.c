@@ -10,6 +10,7 @@
 #include "datapath/tx_slots.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 #include <xen/io/netif.h>
 
@@ -116,14 +117,25 @@ static bool sum_here(struct tx *tx, struct tx_work *work)
            headers_finish_checksum(work->private, headers, work->total);
 }
 
+/* Whether a frame's source is `mac`, 6 bytes with two of 0 behind them: in one comparison, which leaves out what is
+ * behind the source. */
+static bool comes_from(const struct tx_work *work, uint64_t mac)
+{
+    uint64_t source;
+
+    static_assert(ETH_HEADER >= 6 + sizeof source, "reads beyond the Ethernet header");
+    memcpy(&source, work->private + 6, sizeof source);
+    return !(le64toh(source ^ mac) << 16);
+}
+
 /* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
-static bool refuse(struct tx *tx, struct tx_work *work)
+static bool refuse(struct tx *tx, struct tx_work *work, uint64_t mac)
 {
     const struct vf *vf = tx->queue->vf;
     struct headers *headers = &work->headers;
     uint32_t limit;
 
-    if (memcmp(work->private + 6, tx->mac, 6) != 0 || foreign_vlan(tx, work)) {
+    if (!comes_from(work, mac) || foreign_vlan(tx, work)) {
         counter_add(&tx->counters.spoofed, 1);
         return true;
     }
@@ -172,12 +184,17 @@ static unsigned look_at_headers(struct tx *tx, unsigned count)
 {
     const struct tx_work *end = tx->work + count;
     unsigned payloads = 0, pins = 0;
+    uint64_t mac = 0;
 
+    memcpy(&mac, tx->mac, sizeof tx->mac);
     for (struct tx_work *work = tx->work; work != end; work++) {
         if (work->drop)
             continue;
-        work->drop = refuse(tx, work);
-        if (work->drop || work->frame->bounced)
+        if (refuse(tx, work, mac)) {
+            work->drop = true;
+            continue;
+        }
+        if (work->frame->bounced)
             continue;
         if (work->mss)
             prepare_tso(work);
@@ -214,11 +231,11 @@ static int pin_payload(struct tx *tx, unsigned pins)
     return 0;
 }
 
-/* Frames that one of the guest's becomes on the wire. The VF's own counter is no measure of that everywhere: QEMU's
- * counts a frame that it segments once. */
-static uint32_t segments_of(const struct tx_work *work)
+/* Frames that one of the guest's becomes on the wire, beyond the first. The VF's own counter is no measure of that
+ * everywhere: QEMU's counts a frame that it segments once. */
+static uint32_t more_segments(const struct tx_work *work)
 {
-    return work->mss ? (work->total - work->headers.length + work->mss - 1) / work->mss : 1;
+    return work->mss ? (work->total - work->headers.length - 1) / work->mss : 0;
 }
 
 /* A frame to a group may come back to us; with its VLAN tag, or without the first of two. */
@@ -254,29 +271,29 @@ static bool post(struct tx *tx, struct tx_work *work)
 {
     struct vf_segment segments[TX_SLOTS_MAX + 1];
     const struct vf_offload *offload = &work->headers.vf;
-    unsigned count = 1;
-    int more;
+    int count;
 
-    if (work->frame->bounced)
-        count = tx_bounce_segments(tx, work, segments);
-    else
+    if (work->frame->bounced) {
+        count = (int)tx_bounce_segments(tx, work, segments);
+    } else {
         segments[0] = header_segment(tx, work);
-    more = payload_segments(tx, work, &segments[count]);
-    if (more < 0)
+        count = 1 + payload_segments(tx, work, &segments[1]);
+    }
+    if (!count) /* not 1 + 0, but 1 - 1 */
         return false;
     note_group(tx, work);
-    tx->queue->ops->tx_post(tx->queue, segments, count + (unsigned)more,
+    tx->queue->ops->tx_post(tx->queue, segments, (unsigned)count,
                             work->blank || work->mss ? offload : NULL);
     work->frame->posted = true;
     work->frame->status = NETIF_RSP_OKAY;
     return true;
 }
 
-/* Once a batch, not once a frame. */
+/* Once a batch, not once a frame. Of segments there are only those beyond the first of each frame in `posted`. */
 static void count_posted(struct tx_counters *counters, const struct tx_counters *posted)
 {
     counter_add(&counters->packets, posted->packets);
-    counter_add(&counters->segments, posted->segments);
+    counter_add(&counters->segments, posted->packets + posted->segments);
     counter_add(&counters->bytes, posted->bytes);
 }
 
@@ -300,7 +317,7 @@ static void post_all(struct tx *tx, unsigned count)
             continue;
         }
         posted.packets++;
-        posted.segments += segments_of(work);
+        posted.segments += more_segments(work);
         posted.bytes += work->total;
     }
     if (posted.packets) {
@@ -328,22 +345,26 @@ int tx_take(struct tx *tx)
     return count;
 }
 
-/* How many slots, from the oldest on, belong to frames that are finished; and how many frames that is. */
-static unsigned finished(const struct tx *tx, unsigned *frames)
+/* The frames that are finished, from the oldest on. */
+struct finished {
+    unsigned frames, slots, posted;
+};
+
+static struct finished finished(const struct tx *tx)
 {
-    uint32_t done = tx->done, at = tx->frame_head;
-    unsigned slots = 0;
+    struct finished all = {0};
+    uint32_t at = tx->frame_head;
 
     for (; at != tx->frame_tail; at++) {
         const struct tx_frame *frame = &tx->frames[at % RING_SLOTS];
 
-        if (frame->posted && !done)
+        if (frame->posted && all.posted == tx->done)
             break;
-        done -= frame->posted;
-        slots += frame->slots;
+        all.posted += frame->posted;
+        all.slots += frame->slots;
     }
-    *frames = at - tx->frame_head;
-    return slots;
+    all.frames = at - tx->frame_head;
+    return all;
 }
 
 /* Gives back the pages of `count` slots from the oldest on. */
@@ -378,25 +399,28 @@ static inline void respond(struct tx *tx, unsigned count, int16_t status)
 
 int tx_complete(struct tx *tx, unsigned least, bool *notify)
 {
-    unsigned frames, slots;
+    struct finished all;
+    uint32_t end;
 
     tx->done += tx->queue->ops->tx_reap(tx->queue);
-    slots = finished(tx, &frames);
-    if (!slots || slots < least)
+    all = finished(tx);
+    if (!all.slots || all.slots < least)
         return 0;
     /* Invariant 2: released in Xen, and only then answered. */
-    if (release(tx, slots) < 0)
+    if (release(tx, all.slots) < 0)
         return -1;
-    for (; frames; frames--) {
-        const struct tx_frame *frame = &tx->frames[tx->frame_head++ % RING_SLOTS];
+    end = tx->frame_head + all.frames;
+    for (uint32_t at = tx->frame_head; at != end; at++) {
+        const struct tx_frame *frame = &tx->frames[at % RING_SLOTS];
 
-        tx->done -= frame->posted;
         if (frame->bounced)
             tx_bounce_give_back(tx);
         respond(tx, frame->slots, frame->status);
     }
+    tx->frame_head = end;
+    tx->done -= all.posted;
     *notify |= ring_push(&tx->ring);
-    return (int)slots;
+    return (int)all.slots;
 }
 
 int tx_abandon(struct tx *tx)

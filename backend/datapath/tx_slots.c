@@ -177,8 +177,6 @@ static inline int read_frame(struct tx *tx, unsigned waiting, struct tx_work *wo
         .offset = first.request.offset,
         .length = left,
     };
-    if (work->drop)
-        work->pieces = 0;
     return (int)slots;
 }
 
@@ -273,14 +271,18 @@ int tx_take_slots(struct tx *tx, unsigned *copies)
         slots = read_frame(tx, (unsigned)waiting, work);
         if (slots < 0)
             return -1;
-        work->drop |= tx->no_link;
+        if (tx->no_link)
+            work->drop = true;
         dma = set_buffers(tx, work, (unsigned)slots);
-        if (!work->drop)
+        /* Nobody looks at the parts of a frame that is dropped: the next one's take their place. */
+        if (!work->drop) {
             copy = add_copies(work, copy, dma);
+            piece += work->pieces;
+            room -= work->pieces;
+        }
+        room -= EXTRA_DESCRIPTORS;
         tx->ring.req_cons += (uint32_t)slots;
         waiting -= slots;
-        piece += work->pieces;
-        room -= work->pieces + EXTRA_DESCRIPTORS;
         bucket_spend(&tx->bucket, work->total);
     }
     *copies = (unsigned)(copy - tx->copies);

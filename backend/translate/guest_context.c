@@ -7,6 +7,7 @@
 #include "translate/translate.h"
 #include "xen/context.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <xen/grant_table.h>
 
@@ -56,21 +57,20 @@ static int context_release(struct translate *translate, struct grant_pin *pins, 
     return 0;
 }
 
-struct word {
-    uint64_t value;
-} __attribute__((packed, may_alias));
+typedef uint64_t wide __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t word __attribute__((aligned(1), may_alias));
 
-/* Each byte once, eight at a time as long as there are so many; what the guest writes meanwhile is in the copy or is
- * not. */
+/* Each byte once, as many at a time as there are; what the guest writes meanwhile is in the copy or is not. */
 static void read_guest(uint8_t *to, const volatile uint8_t *from, unsigned length)
 {
-    for (; length >= sizeof(struct word); length -= (unsigned)sizeof(struct word)) {
-        ((struct word *)to)->value = ((const volatile struct word *)from)->value;
-        to += sizeof(struct word);
-        from += sizeof(struct word);
-    }
-    for (unsigned i = 0; i < length; i++)
-        to[i] = from[i];
+    const uint8_t *end = to + length;
+
+    for (; end - to >= (ptrdiff_t)sizeof(wide); to += sizeof(wide), from += sizeof(wide))
+        *(wide *)to = *(const volatile wide *)from;
+    for (; end - to >= (ptrdiff_t)sizeof(word); to += sizeof(word), from += sizeof(word))
+        *(word *)to = *(const volatile word *)from;
+    for (; to != end; to++, from++)
+        *to = *from;
 }
 
 static int context_fetch(struct translate *translate, struct grant_copy *copies, unsigned count)
