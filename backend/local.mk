@@ -32,7 +32,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/datapath/bucket.c backend/datapath/bucket.h \
 	backend/datapath/ctrl.c backend/datapath/ctrl.h \
 	backend/datapath/echo.h \
-	backend/datapath/headers.c backend/datapath/headers.h \
+	backend/datapath/headers.c backend/datapath/headers.h backend/datapath/headers_parse.h \
 	backend/datapath/mcast.c backend/datapath/mcast.h \
 	backend/datapath/ring.h \
 	backend/datapath/rx.c backend/datapath/rx.h \

@@ -22,21 +22,21 @@ static inline void shm_write32(volatile uint32_t *word, uint32_t value)
 }
 #endif
 
-struct shm_word {
-    uint64_t value;
-} __attribute__((packed, may_alias));
+typedef uint64_t shm_wide __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t shm_word __attribute__((aligned(1), may_alias));
 
-/* Bytes out of such memory: each once, eight at a time as long as there are so many; what is written meanwhile is in
- * the copy or is not. */
+/* Bytes out of such memory: each once, as many at a time as there are; what is written meanwhile is in the copy or is
+ * not. */
 static inline void shm_copy(uint8_t *to, const volatile uint8_t *from, unsigned length)
 {
-    for (; length >= sizeof(struct shm_word); length -= (unsigned)sizeof(struct shm_word)) {
-        ((struct shm_word *)to)->value = ((const volatile struct shm_word *)from)->value;
-        to += sizeof(struct shm_word);
-        from += sizeof(struct shm_word);
-    }
-    for (unsigned i = 0; i < length; i++)
-        to[i] = from[i];
+    const uint8_t *end = to + length;
+
+    for (; end - to >= (long)sizeof(shm_wide); to += sizeof(shm_wide), from += sizeof(shm_wide))
+        *(shm_wide *)to = *(const volatile shm_wide *)from;
+    for (; end - to >= (long)sizeof(shm_word); to += sizeof(shm_word), from += sizeof(shm_word))
+        *(shm_word *)to = *(const volatile shm_word *)from;
+    for (; to != end; to++, from++)
+        *to = *from;
 }
 
 #endif

@@ -90,7 +90,7 @@ void ctrl_answer(struct ctrl *ctrl, const struct xen_netif_ctrl_request *request
 /* Field by field, and nothing but the response's own bytes (XSA-216). */
 static void respond(struct ctrl *ctrl, const struct xen_netif_ctrl_response *response)
 {
-    volatile uint32_t *slot = ring_slot(&ctrl->ring, ctrl->ring.rsp_prod++);
+    volatile uint32_t *slot = ring_slot(&ctrl->ring, ctrl->ring.rsp_prod++, REQUEST_WORDS);
 
     shm_write32(&slot[0], response->id | (uint32_t)response->type << 16);
     shm_write32(&slot[1], response->status);

@@ -1,78 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "datapath/headers.h"
 
-#include <string.h>
+#include "datapath/headers_parse.h"
 
-enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_VLAN = 0x8100, TYPE_SERVICE_VLAN = 0x88a8 };
-enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
 /* Extension headers that an L4 header may follow. Not the fragment header: behind it may be any part of a packet. */
 enum { PROTO_HOP_BY_HOP = 0, PROTO_ROUTING = 43, PROTO_DESTINATION = 60 };
-enum { IPV4_MIN = 20, IPV6_LEN = 40, TCP_MIN = 20, UDP_LEN = 8, ICMP_LEN = 8, VLAN_TAG = 4 };
-enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
 /* RFC 8200 4.1 gives a packet at most four of these kinds. */
 enum { EXTENSIONS_MAX = 8, EXTENSION_UNIT = 8 };
-enum { VLAN_TAGS_MAX = 2 };
-
-static unsigned be16(const uint8_t *bytes)
-{
-    return (unsigned)bytes[0] << 8 | bytes[1];
-}
+enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
 
 static void put16(uint8_t *bytes, uint32_t value)
 {
     bytes[0] = (uint8_t)(value >> 8);
     bytes[1] = (uint8_t)value;
-}
-
-static void read_l4(const uint8_t *bytes, unsigned count, unsigned protocol,
-                    struct headers *headers)
-{
-    const uint8_t *l4 = bytes + headers->length;
-    unsigned left = count - headers->length;
-    unsigned tcp_len;
-
-    if ((protocol == PROTO_ICMP || protocol == PROTO_ICMPV6) && left >= ICMP_LEN) {
-        headers->length += ICMP_LEN;
-        return;
-    }
-    if (protocol == PROTO_UDP) {
-        headers->cut = left < UDP_LEN;
-        if (headers->cut)
-            return;
-        headers->l4 = VF_L4_UDP;
-        headers->l4_len = UDP_LEN;
-    } else if (protocol == PROTO_TCP) {
-        headers->cut = left < TCP_MIN;
-        if (headers->cut)
-            return;
-        tcp_len = (l4[12] >> 4) * 4u;
-        headers->cut = tcp_len > left;
-        if (tcp_len < TCP_MIN || headers->cut)
-            return;
-        headers->l4 = VF_L4_TCP;
-        headers->l4_len = (uint8_t)tcp_len;
-    }
-    headers->length = (uint16_t)(headers->length + headers->l4_len);
-}
-
-static void read_ipv4(const uint8_t *bytes, unsigned count, struct headers *headers)
-{
-    const uint8_t *ip = bytes + headers->mac_len;
-    unsigned left = count - headers->mac_len;
-    unsigned ip_len;
-
-    if (left < IPV4_MIN || ip[0] >> 4 != 4)
-        return;
-    ip_len = (ip[0] & 15u) * 4u;
-    if (ip_len < IPV4_MIN || ip_len > left)
-        return;
-    headers->ipv4 = true;
-    headers->ip_len = (uint16_t)ip_len;
-    headers->length = (uint16_t)(headers->length + ip_len);
-    if (be16(ip + 6) &
-        0x3fff) /* a fragment: what follows is no L4 header, or not all of its payload */
-        return;
-    read_l4(bytes, count, ip[9], headers);
 }
 
 /* Goes over the extension headers at headers->length. Returns what comes after them, -1 if that is not to be had. */
@@ -92,56 +32,38 @@ static int skip_extensions(const uint8_t *bytes, unsigned count, unsigned next,
         if (headers->cut)
             return -1;
         next = extension[0];
-        headers->ip_len = (uint16_t)(headers->ip_len + length);
+        headers->vf.ip_len = (uint16_t)(headers->vf.ip_len + length);
         headers->length = (uint16_t)(headers->length + length);
     }
     return (int)next;
 }
 
-static void read_ipv6(const uint8_t *bytes, unsigned count, struct headers *headers)
+int headers_ipv6(const uint8_t *bytes, unsigned count, struct headers *headers)
 {
-    const uint8_t *ip = bytes + headers->mac_len;
-    int protocol;
+    const uint8_t *ip = bytes + headers->vf.mac_len;
 
-    if (count - headers->mac_len < IPV6_LEN || ip[0] >> 4 != 6)
-        return;
-    headers->ip_len = IPV6_LEN;
+    if (count - headers->vf.mac_len < IPV6_LEN || ip[0] >> 4 != 6)
+        return -1;
+    headers->vf.ip_len = IPV6_LEN;
     headers->length = (uint16_t)(headers->length + IPV6_LEN);
-    protocol = skip_extensions(bytes, count, ip[6], headers);
-    if (protocol >= 0)
-        read_l4(bytes, count, (unsigned)protocol, headers);
+    return skip_extensions(bytes, count, ip[6], headers);
 }
 
 void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers)
 {
-    unsigned type = be16(bytes + 12);
-
-    memset(headers, 0, sizeof *headers);
-    headers->mac_len = ETH_HEADER;
-    for (unsigned tags = 0; tags < VLAN_TAGS_MAX; tags++) {
-        if ((type != TYPE_VLAN && type != TYPE_SERVICE_VLAN) || count - headers->mac_len < VLAN_TAG)
-            break;
-        headers->vlan = true;
-        type = be16(bytes + headers->mac_len + 2);
-        headers->mac_len += VLAN_TAG;
-    }
-    headers->length = headers->mac_len;
-    if (type == TYPE_IPV4)
-        read_ipv4(bytes, count, headers);
-    else if (type == TYPE_IPV6)
-        read_ipv6(bytes, count, headers);
+    headers_parse(bytes, count, headers);
 }
 
 bool headers_plain(const struct headers *headers)
 {
-    return headers->ip_len == (headers->ipv4 ? IPV4_MIN : IPV6_LEN);
+    return headers->vf.ip_len == (headers->vf.ipv4 ? IPV4_MIN : IPV6_LEN);
 }
 
 /* Adds 16-bit words to a sum, a last odd byte as if a 0 followed (RFC 1071). It has room for 128 KiB. */
 static uint32_t add_words(uint32_t sum, const uint8_t *bytes, uint32_t length)
 {
     for (; length >= 2; bytes += 2, length -= 2)
-        sum += be16(bytes);
+        sum += headers_be16(bytes);
     return length ? sum + ((uint32_t)bytes[0] << 8) : sum;
 }
 
@@ -154,21 +76,21 @@ static uint32_t fold(uint32_t sum)
 
 void headers_prepare_tso(uint8_t *bytes, const struct headers *headers, uint32_t total)
 {
-    uint8_t *ip = bytes + headers->mac_len;
-    uint8_t *checksum = ip + headers->ip_len + TCP_CHECKSUM;
-    uint32_t length = total - headers->mac_len - headers->ip_len;
+    uint8_t *ip = bytes + headers->vf.mac_len;
+    uint8_t *checksum = ip + headers->vf.ip_len + TCP_CHECKSUM;
+    uint32_t length = total - headers->vf.mac_len - headers->vf.ip_len;
     uint32_t sum;
 
     /* The guest's own sum, less the length, where only the guest knows the addresses. Else afresh: a frontend that does
      * not call a GSO frame's checksum blank has something else there (as checksum_setup() of Linux' netback). */
     if (!headers_plain(headers))
-        sum = be16(checksum) + (~length & 0xffff);
-    else if (headers->ipv4)
+        sum = headers_be16(checksum) + (~length & 0xffff);
+    else if (headers->vf.ipv4)
         sum = add_words(PROTO_TCP, ip + 12, 8);
     else
         sum = add_words(PROTO_TCP, ip + 8, 32);
     put16(checksum, fold(sum));
-    if (headers->ipv4) {
+    if (headers->vf.ipv4) {
         put16(ip + 2, 0);  /* total length */
         put16(ip + 10, 0); /* header checksum */
     } else {
@@ -178,15 +100,16 @@ void headers_prepare_tso(uint8_t *bytes, const struct headers *headers, uint32_t
 
 bool headers_finish_checksum(uint8_t *bytes, const struct headers *headers, uint32_t total)
 {
-    uint8_t *ip = bytes + headers->mac_len;
-    uint8_t *l4 = ip + headers->ip_len;
-    uint32_t length = headers->ipv4 ? be16(ip + 2) : IPV6_LEN + be16(ip + 4);
+    uint8_t *ip = bytes + headers->vf.mac_len;
+    uint8_t *l4 = ip + headers->vf.ip_len;
+    uint32_t length = headers->vf.ipv4 ? headers_be16(ip + 2) : IPV6_LEN + headers_be16(ip + 4);
     uint32_t sum;
 
-    if (length > total - headers->mac_len || length < (uint32_t)headers->ip_len + headers->l4_len)
+    if (length > total - headers->vf.mac_len ||
+        length < (uint32_t)headers->vf.ip_len + headers->vf.l4_len)
         return false;
-    sum = ~fold(add_words(0, l4, length - headers->ip_len)) & 0xffff;
-    if (headers->l4 == VF_L4_TCP)
+    sum = ~fold(add_words(0, l4, length - headers->vf.ip_len)) & 0xffff;
+    if (headers->vf.l4 == VF_L4_TCP)
         put16(l4 + TCP_CHECKSUM, sum);
     else
         put16(l4 + UDP_CHECKSUM,

@@ -16,18 +16,15 @@
 #define HEADER_COPY 192u
 
 struct headers {
+    /* As the VF is told. ip_len 0: not IP; l4 VF_L4_NONE and l4_len 0: not TCP or UDP, or a fragment. */
+    struct vf_offload vf;
     uint16_t length; /* all of the headers that were understood; the payload begins there */
-    uint16_t ip_len; /* with options or extension headers; 0: not IP */
-    uint8_t mac_len;
-    uint8_t l4_len; /* 0: not TCP or UDP, or a fragment */
-    enum vf_l4 l4;
-    bool ipv4;
     bool vlan;
     bool cut; /* they go on beyond the bytes that were there */
 };
 
 /* Reads `count` bytes at `bytes` (private memory, at least ETH_HEADER). Never fails: what is not understood counts as
- * payload. */
+ * payload. vf.mss is left 0. */
 void headers_read(const uint8_t *bytes, unsigned count, struct headers *headers);
 
 /* Is the IP header without options or extension headers? Else there may be a route or a home address in them, and the

@@ -23,29 +23,32 @@ enum { RING_REQ_PROD, RING_REQ_EVENT, RING_RSP_PROD, RING_RSP_EVENT, RING_HEADER
 
 struct ring {
     volatile uint32_t *shared;
-    /* size of a slot in 32-bit words: 3 on the tx ring, 2 on the rx ring, 4 on the control ring */
-    unsigned slot_words;
-    unsigned slots;      /* how many there are, a power of two */
+    unsigned slots;      /* how many there are */
     uint32_t req_cons;   /* next request to take */
     uint32_t rsp_prod;   /* next response to write */
     uint32_t rsp_pushed; /* as far as the guest has been told */
 };
 
+/* How many slots of `words` 32-bit words a ring has: a power of two. That is 3 on the tx ring, 2 on the rx ring, 4 on
+ * the control ring, and a constant for whoever works on one of them, so that this and ring_slot() cost next to
+ * nothing. */
+static inline unsigned ring_slots(unsigned words)
+{
+    return RING_SLOTS * words <= RING_PAGE_WORDS - RING_HEADER_WORDS ? RING_SLOTS : RING_SLOTS / 2;
+}
+
 /* Takes up the ring where its last backend left it: at the responses that the guest has seen. */
-static inline void ring_attach(struct ring *ring, void *page, unsigned slot_words)
+static inline void ring_attach(struct ring *ring, void *page, unsigned words)
 {
     ring->shared = page;
-    ring->slot_words = slot_words;
-    ring->slots = RING_SLOTS;
-    while (ring->slots * slot_words > RING_PAGE_WORDS - RING_HEADER_WORDS)
-        ring->slots /= 2;
+    ring->slots = ring_slots(words);
     ring->rsp_prod = shm_read32(&ring->shared[RING_RSP_PROD]);
     ring->req_cons = ring->rsp_pushed = ring->rsp_prod;
 }
 
-static inline volatile uint32_t *ring_slot(const struct ring *ring, uint32_t index)
+static inline volatile uint32_t *ring_slot(const struct ring *ring, uint32_t index, unsigned words)
 {
-    return ring->shared + RING_HEADER_WORDS + (index & (ring->slots - 1)) * ring->slot_words;
+    return ring->shared + RING_HEADER_WORDS + (index & (ring_slots(words) - 1)) * words;
 }
 
 /* How many requests wait. -1/EPROTO if the guest claims more than the ring can hold (XSA-39). */
@@ -66,7 +69,7 @@ static inline int ring_waiting(const struct ring *ring)
 static inline void ring_copy(const struct ring *ring, uint32_t index, uint32_t *words,
                              unsigned count)
 {
-    const volatile uint32_t *slot = ring_slot(ring, index);
+    const volatile uint32_t *slot = ring_slot(ring, index, count);
 
 #pragma GCC unroll 4
     for (unsigned i = 0; i < count; i++)

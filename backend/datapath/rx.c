@@ -14,19 +14,22 @@
 #define SOURCE_OFFSET 6u
 #define SCRATCH_PLACE 8u
 
+/* A slot, request or response, in words. */
+#define SLOT_WORDS ((unsigned)(sizeof(union netif_rx_sring_entry) / sizeof(uint32_t)))
+
 void rx_attach(struct rx *rx, void *page)
 {
-    ring_attach(&rx->ring, page, sizeof(netif_rx_request_t) / sizeof(uint32_t));
+    ring_attach(&rx->ring, page, SLOT_WORDS);
 }
 
 static void read_request(struct rx *rx, uint32_t index, struct rx_slot *slot, struct grant_pin *pin)
 {
     union {
-        uint32_t words[2];
+        uint32_t words[SLOT_WORDS];
         netif_rx_request_t request;
     } raw;
 
-    ring_copy(&rx->ring, index, raw.words, sizeof raw.words / sizeof raw.words[0]);
+    ring_copy(&rx->ring, index, raw.words, SLOT_WORDS);
     *slot = (struct rx_slot){.id = raw.request.id};
     *pin = (struct grant_pin){.gref = raw.request.gref};
 }
@@ -78,7 +81,7 @@ int rx_fill(struct rx *rx, unsigned least)
 /* Field by field, and nothing but the response's own bytes (XSA-216). */
 static void respond(struct rx *rx, uint16_t id, uint16_t flags, int16_t status)
 {
-    volatile uint32_t *slot = ring_slot(&rx->ring, rx->ring.rsp_prod++);
+    volatile uint32_t *slot = ring_slot(&rx->ring, rx->ring.rsp_prod++, SLOT_WORDS);
 
     shm_write32(&slot[0], id | (uint32_t)rx->headroom << 16); /* the frame's offset in its page */
     shm_write32(&slot[1], flags | (uint32_t)(uint16_t)status << 16);

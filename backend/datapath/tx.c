@@ -5,111 +5,40 @@
 #include "datapath/tx.h"
 
 #include "common/counter.h"
+#include "datapath/headers_parse.h"
 #include "datapath/tx_bounce.h"
 #include "datapath/tx_slots.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 #include <xen/io/netif.h>
 
-/* A context, and the header copy's own segment. */
-#define EXTRA_DESCRIPTORS 2u
-
 void tx_attach(struct tx *tx, void *page)
 {
-    ring_attach(&tx->ring, page, sizeof(netif_tx_request_t) / sizeof(uint32_t));
+    ring_attach(&tx->ring, page, TX_SLOT_WORDS);
 }
 
-static void set_header_buffer(struct tx *tx, struct tx_work *work, uint32_t frame)
+/* The same place in header_pages. Either's pages are next to each other in our memory (port.h, dma_alloc). */
+static uint8_t *seen_by_vf(const struct tx *tx, const uint8_t *private)
 {
-    unsigned at = frame % RING_SLOTS * TX_HEADER_ROOM;
-    const struct dma_page *page = &tx->private_pages[at / GUEST_PAGE];
-
-    work->header = (uint16_t)at;
-    work->private = (uint8_t *)page->va + at % GUEST_PAGE;
-    work->private_dma = page->dma + at % GUEST_PAGE;
+    return (uint8_t *)tx->header_pages->va + (private - (uint8_t *)tx->private_pages->va);
 }
 
 /* Where the VF finds the header copy. */
 static struct vf_segment header_segment(struct tx *tx, const struct tx_work *work)
 {
-    const struct dma_page *page = &tx->header_pages[work->header / GUEST_PAGE];
-    unsigned offset = work->header % GUEST_PAGE;
-
     if (tx->header_pages != tx->private_pages)
-        memcpy((uint8_t *)page->va + offset, work->private, work->sent_from_copy);
-    return (struct vf_segment){page->dma + offset, work->sent_from_copy};
+        memcpy(seen_by_vf(tx, work->private), work->private, work->sent_from_copy);
+    return (struct vf_segment){work->vf_dma, work->sent_from_copy};
 }
 
-/* Step 1. Frames into tx->work, their parts into tx->pieces. Returns how many. */
-static int take_slots(struct tx *tx)
-{
-    unsigned room = tx->queue->ops->tx_room(tx->queue);
-    unsigned count = 0, pieces = 0;
-    int waiting = ring_waiting(&tx->ring);
-
-    if (waiting < 0) {
-        tx->fault = "its tx ring claims more requests than it has slots";
-        return -1;
-    }
-    while (waiting && count < TX_BATCH && bucket_open(&tx->bucket) &&
-           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS && pieces + TX_SLOTS_MAX <= PORT_BATCH_MAX) {
-        struct tx_work *work = &tx->work[count];
-        int slots;
-
-        memset(work, 0, sizeof *work);
-        work->first_piece = (uint16_t)pieces;
-        slots = tx_read_frame(tx, (unsigned)waiting, work);
-        if (slots < 0)
-            return -1;
-        work->drop |= tx->no_link;
-        work->frame = &tx->frames[tx->frame_tail % RING_SLOTS];
-        *work->frame = (struct tx_frame){.slots = (uint16_t)slots};
-        set_header_buffer(tx, work, tx->frame_tail);
-        tx->frame_tail++;
-        tx->ring.req_cons += (uint32_t)slots;
-        waiting -= slots;
-        pieces += work->pieces;
-        room -= work->pieces + EXTRA_DESCRIPTORS;
-        bucket_spend(&tx->bucket, work->total);
-        count++;
-    }
-    return (int)count;
-}
-
-/* Step 2. The first bytes of each frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all
- * headers in its first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). */
-static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
-{
-    const struct tx_piece *piece = &tx->pieces[work->first_piece];
-    const struct tx_piece *end = piece + work->pieces;
-    unsigned first = at, copied = 0;
-
-    for (; piece != end && copied < HEADER_COPY; piece++) {
-        unsigned room = HEADER_COPY - copied;
-        unsigned length = piece->length < room ? piece->length : room;
-
-        tx->copies[at++] = (struct grant_copy){
-            .to = work->private_dma + copied,
-            .to_va = work->private + copied,
-            .gref = piece->gref,
-            .offset = piece->offset,
-            .length = (uint16_t)length,
-        };
-        copied += length;
-    }
-    work->copied = (uint16_t)copied;
-    work->first_copy = (uint16_t)first;
-    work->copies = (uint16_t)(at - first);
-    return at;
-}
-
-static bool any_failed(const struct grant_copy *copies, unsigned count)
+static bool any_failed(const struct grant_copy *copy, const struct grant_copy *end)
 {
     int16_t status = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        status |= copies[i].status;
+    for (; copy != end; copy++)
+        status |= copy->status;
     return status;
 }
 
@@ -118,24 +47,20 @@ static void drop_failed(struct tx *tx, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct tx_work *work = &tx->work[i];
 
-        work->drop |= any_failed(&tx->copies[work->first_copy], work->copies);
+        work->drop |= any_failed(work->copy, work->copy_end);
     }
 }
 
-static int copy_headers(struct tx *tx, unsigned count)
+/* Step 2. */
+static int copy_headers(struct tx *tx, unsigned count, unsigned copies)
 {
-    unsigned copies = 0;
-
-    for (unsigned i = 0; i < count; i++)
-        if (!tx->work[i].drop)
-            copies = add_copies(tx, &tx->work[i], copies);
     if (!copies)
         return 0;
     if (tx->translate->ops->fetch(tx->translate, tx->copies, copies) < 0)
         return -1;
     counter_add(&tx->counters.header_copies, copies);
     /* XSA-367: each status counts, not only the call's. */
-    if (any_failed(tx->copies, copies))
+    if (any_failed(tx->copies, tx->copies + copies))
         drop_failed(tx, count);
     return 0;
 }
@@ -154,28 +79,27 @@ static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
 }
 
 /* Are the headers within the lengths for which the VF offloads anything? */
-static bool within_vf(const struct tx *tx, const struct headers *headers)
+static bool within_vf(const struct vf_offloads *can, const struct headers *headers)
 {
-    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
-
-    return headers->mac_len <= can->mac_len_max && headers->ip_len <= can->ip_len_max;
+    return headers->vf.mac_len <= can->mac_len_max && headers->vf.ip_len <= can->ip_len_max;
 }
 
-static bool can_segment(const struct tx *tx, const struct tx_work *work, uint32_t limit)
+static bool can_segment(const struct vf *vf, const struct tx_work *work, uint32_t limit)
 {
     const struct headers *headers = &work->headers;
 
-    return headers->l4 == VF_L4_TCP && headers->ipv4 == !work->gso_ipv6 && within_vf(tx, headers) &&
-           (headers_plain(headers) || work->blank) && work->mss >= TX_MSS_MIN &&
-           work->mss + (uint32_t)headers->length <= limit && work->total > headers->length;
+    return headers->vf.l4 == VF_L4_TCP && headers->vf.ipv4 == !work->gso_ipv6 &&
+           within_vf(&vf->ops->offloads, headers) && (headers_plain(headers) || work->blank) &&
+           work->mss >= TX_MSS_MIN && work->mss + (uint32_t)headers->length <= limit &&
+           work->total > headers->length;
 }
 
-static bool vf_can_sum(const struct tx *tx, const struct headers *headers)
+static bool vf_can_sum(const struct vf *vf, const struct headers *headers)
 {
-    const struct vf_offloads *can = &tx->queue->vf->ops->offloads;
+    const struct vf_offloads *can = &vf->ops->offloads;
 
-    return headers->l4 != VF_L4_NONE && within_vf(tx, headers) &&
-           (headers->ipv4 ? can->csum_ipv4 : can->csum_ipv6);
+    return headers->vf.l4 != VF_L4_NONE && within_vf(can, headers) &&
+           (headers->vf.ipv4 ? can->csum_ipv4 : can->csum_ipv6);
 }
 
 /* Finishes the checksum in the header copy, if all of the frame is in there, or arranges for it to be finished in a
@@ -184,51 +108,100 @@ static bool sum_here(struct tx *tx, struct tx_work *work)
 {
     const struct headers *headers = &work->headers;
 
-    if (headers->l4 == VF_L4_NONE && !headers->cut)
+    if (headers->vf.l4 == VF_L4_NONE && !headers->cut)
         return false;
     if (work->copied < work->total)
         return tx_bounce_take(tx, work);
     work->blank = false;
-    return headers->l4 != VF_L4_NONE &&
+    return headers->vf.l4 != VF_L4_NONE &&
            headers_finish_checksum(work->private, headers, work->total);
 }
 
-/* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
-static bool refuse(struct tx *tx, struct tx_work *work)
+/* Whether a frame's source is `mac`, 6 bytes with two of 0 behind them: in one comparison, which leaves out what is
+ * behind the source. */
+static bool comes_from(const struct tx_work *work, uint64_t mac)
 {
+    uint64_t source;
+
+    static_assert(ETH_HEADER >= 6 + sizeof source, "reads beyond the Ethernet header");
+    memcpy(&source, work->private + 6, sizeof source);
+    return !(le64toh(source ^ mac) << 16);
+}
+
+/* Step 3. From here on only the private copy of the headers counts: the VF reads it too, or a copy of it. */
+static bool refuse(struct tx *tx, struct tx_work *work, uint64_t mac)
+{
+    const struct vf *vf = tx->queue->vf;
     struct headers *headers = &work->headers;
     uint32_t limit;
 
-    if (memcmp(work->private + 6, tx->mac, 6) != 0 || foreign_vlan(tx, work)) {
+    if (!comes_from(work, mac) || foreign_vlan(tx, work)) {
         counter_add(&tx->counters.spoofed, 1);
         return true;
     }
-    headers_read(work->private, work->copied, headers);
+    headers_parse(work->private, work->copied, headers);
     /* On the wire, without CRC. */
-    limit = vf_mtu(tx->queue->vf) + headers->mac_len;
+    limit = vf_mtu(vf) + headers->vf.mac_len;
     if (work->mss)
-        return !can_segment(tx, work, limit);
+        return !can_segment(vf, work, limit);
     if (work->total > limit)
         return true;
-    if (work->blank && !vf_can_sum(tx, headers))
+    if (work->blank && !vf_can_sum(vf, headers))
         return !sum_here(tx, work);
     return false;
 }
 
-static void look_at_headers(struct tx *tx, unsigned count)
+static void prepare_tso(struct tx_work *work)
 {
-    unsigned payloads = 0;
+    work->headers.vf.mss = work->mss;
+    headers_prepare_tso(work->private, &work->headers, work->total);
+}
 
-    for (unsigned i = 0; i < count; i++) {
-        struct tx_work *work = &tx->work[i];
+/* Cuts what is sent from the copy off the frame's parts. */
+static void skip_copied(struct tx_work *work)
+{
+    unsigned skip = work->sent_from_copy;
 
-        work->drop = work->drop || refuse(tx, work);
-        if (work->drop || work->frame->bounced)
+    for (; work->pieces && skip >= work->piece->length; work->piece++, work->pieces--)
+        skip -= work->piece->length;
+    if (!work->pieces)
+        return;
+    work->piece->offset = (uint16_t)(work->piece->offset + skip);
+    work->piece->length = (uint16_t)(work->piece->length - skip);
+}
+
+static unsigned add_pins(struct tx *tx, const struct tx_work *work, unsigned at)
+{
+    for (const struct tx_piece *piece = work->piece; piece != work->piece + work->pieces; piece++) {
+        tx->pin_slots[at] = piece->slot;
+        tx->pins[at++] = (struct grant_pin){.gref = piece->gref, .readonly = true};
+    }
+    return at;
+}
+
+/* Says in tx->pins what must be pinned of the frames that are sent. Returns how many pages that is. */
+static unsigned look_at_headers(struct tx *tx, unsigned count)
+{
+    const struct tx_work *end = tx->work + count;
+    unsigned payloads = 0, pins = 0;
+    uint64_t mac = 0;
+
+    memcpy(&mac, tx->mac, sizeof tx->mac);
+    for (struct tx_work *work = tx->work; work != end; work++) {
+        if (work->drop)
+            continue;
+        if (refuse(tx, work, mac)) {
+            work->drop = true;
+            continue;
+        }
+        if (work->frame->bounced)
             continue;
         if (work->mss)
-            headers_prepare_tso(work->private, &work->headers, work->total);
+            prepare_tso(work);
         if (work->total > HEADER_COPY) {
             work->sent_from_copy = work->headers.length;
+            skip_copied(work);
+            pins = add_pins(tx, work, pins);
             continue;
         }
         /* All of it is in the copy by now: pinning its pages would cost more and change nothing. */
@@ -238,45 +211,12 @@ static void look_at_headers(struct tx *tx, unsigned count)
     }
     if (payloads)
         counter_add(&tx->counters.payload_copies, payloads);
-}
-
-/* Cuts what is sent from the copy off the frame's parts, if there are any left. */
-static void skip_copied(struct tx *tx, struct tx_work *work)
-{
-    unsigned skip = work->sent_from_copy;
-
-    while (skip && work->pieces) {
-        struct tx_piece *piece = &tx->pieces[work->first_piece];
-
-        if (skip < piece->length) {
-            piece->offset = (uint16_t)(piece->offset + skip);
-            piece->length = (uint16_t)(piece->length - skip);
-            return;
-        }
-        skip -= piece->length;
-        work->first_piece++;
-        work->pieces--;
-    }
+    return pins;
 }
 
 /* Step 4. */
-static int pin_payload(struct tx *tx, unsigned count)
+static int pin_payload(struct tx *tx, unsigned pins)
 {
-    unsigned pins = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        struct tx_work *work = &tx->work[i];
-
-        if (work->drop || !work->pieces)
-            continue;
-        skip_copied(tx, work);
-        for (unsigned p = 0; p < work->pieces; p++) {
-            const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
-
-            tx->pin_slots[pins] = piece->slot;
-            tx->pins[pins++] = (struct grant_pin){.gref = piece->gref, .readonly = true};
-        }
-    }
     if (!pins)
         return 0;
     if (tx->translate->ops->acquire(tx->translate, tx->pins, pins) < 0)
@@ -291,19 +231,11 @@ static int pin_payload(struct tx *tx, unsigned count)
     return 0;
 }
 
-static bool all_pinned(const struct tx *tx, const struct tx_work *work)
+/* Frames that one of the guest's becomes on the wire, beyond the first. The VF's own counter is no measure of that
+ * everywhere: QEMU's counts a frame that it segments once. */
+static uint32_t more_segments(const struct tx_work *work)
 {
-    for (unsigned p = 0; p < work->pieces; p++)
-        if (!tx->slots[tx->pieces[work->first_piece + p].slot % RING_SLOTS].pinned)
-            return false;
-    return true;
-}
-
-/* Frames that one of the guest's becomes on the wire. The VF's own counter is no measure of that everywhere: QEMU's
- * counts a frame that it segments once. */
-static uint32_t segments_of(const struct tx_work *work)
-{
-    return work->mss ? (work->total - work->headers.length + work->mss - 1) / work->mss : 1;
+    return work->mss ? (work->total - work->headers.length - 1) / work->mss : 0;
 }
 
 /* A frame to a group may come back to us; with its VLAN tag, or without the first of two. */
@@ -318,96 +250,121 @@ static void note_group(struct tx *tx, const struct tx_work *work)
     }
 }
 
-/* Step 5. */
-static void post(struct tx *tx, struct tx_work *work)
+/* Where the VF finds the rest of a frame. Returns how many segments that is, -1 if not all of its pages are pinned. */
+static int payload_segments(const struct tx *tx, const struct tx_work *work,
+                            struct vf_segment *segments)
 {
-    struct vf_segment segments[TX_SLOTS_MAX + 1];
-    struct vf_offload offload = {
-        .l4 = work->headers.l4,
-        .ipv4 = work->headers.ipv4,
-        .csum = true,
-        .mss = work->mss,
-        .mac_len = work->headers.mac_len,
-        .ip_len = work->headers.ip_len,
-        .l4_len = work->headers.l4_len,
-    };
-    unsigned count = 0;
-
-    note_group(tx, work);
-    if (work->frame->bounced)
-        count = tx_bounce_segments(tx, work, segments);
-    else
-        segments[count++] = header_segment(tx, work);
     for (unsigned p = 0; p < work->pieces; p++) {
-        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
+        const struct tx_piece *piece = &work->piece[p];
         const struct tx_slot *slot = &tx->slots[piece->slot % RING_SLOTS];
 
-        segments[count++] = (struct vf_segment){
+        if (!slot->pinned)
+            return -1;
+        segments[p] = (struct vf_segment){
             translate_address(&slot->pin, piece->offset, piece->length), piece->length};
     }
-    tx->queue->ops->tx_post(tx->queue, segments, count, work->blank || work->mss ? &offload : NULL);
-    work->frame->posted = work->frame->ok = true;
+    return work->pieces;
 }
 
-/* Once a batch, not once a frame. */
+/* Step 5. False if the frame is lost, a page of it being none that the guest has granted. */
+static bool post(struct tx *tx, struct tx_work *work)
+{
+    struct vf_segment segments[TX_SLOTS_MAX + 1];
+    const struct vf_offload *offload = &work->headers.vf;
+    int count;
+
+    if (work->frame->bounced) {
+        count = (int)tx_bounce_segments(tx, work, segments);
+    } else {
+        segments[0] = header_segment(tx, work);
+        count = 1 + payload_segments(tx, work, &segments[1]);
+    }
+    if (!count) /* not 1 + 0, but 1 - 1 */
+        return false;
+    note_group(tx, work);
+    tx->queue->ops->tx_post(tx->queue, segments, (unsigned)count,
+                            work->blank || work->mss ? offload : NULL);
+    work->frame->posted = true;
+    work->frame->status = NETIF_RSP_OKAY;
+    return true;
+}
+
+/* Once a batch, not once a frame. Of segments there are only those beyond the first of each frame in `posted`. */
 static void count_posted(struct tx_counters *counters, const struct tx_counters *posted)
 {
     counter_add(&counters->packets, posted->packets);
-    counter_add(&counters->segments, posted->segments);
+    counter_add(&counters->segments, posted->packets + posted->segments);
     counter_add(&counters->bytes, posted->bytes);
 }
 
-int tx_take(struct tx *tx)
+/* A frame that is not sent is answered at once, and so is a request. */
+static void settle(struct tx *tx, const struct tx_work *work)
 {
-    int count = take_slots(tx);
+    if (work->request)
+        work->frame->status = work->accepted ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+    else
+        counter_add(&tx->counters.dropped, 1);
+}
+
+static void post_all(struct tx *tx, unsigned count)
+{
+    const struct tx_work *end = tx->work + count;
     struct tx_counters posted = {0};
 
-    if (count <= 0)
-        return count;
-    if (copy_headers(tx, (unsigned)count) < 0)
-        return -1;
-    look_at_headers(tx, (unsigned)count);
-    if (tx_bounce_copy(tx, (unsigned)count) < 0 || pin_payload(tx, (unsigned)count) < 0)
-        return -1;
-    for (unsigned i = 0; i < (unsigned)count; i++) {
-        struct tx_work *work = &tx->work[i];
-
-        if (work->request) {
-            work->frame->ok = work->accepted;
+    for (struct tx_work *work = tx->work; work != end; work++) {
+        if (work->drop || !post(tx, work)) {
+            settle(tx, work);
             continue;
         }
-        if (work->drop || !all_pinned(tx, work)) {
-            counter_add(&tx->counters.dropped, 1);
-            continue;
-        }
-        post(tx, work);
         posted.packets++;
-        posted.segments += segments_of(work);
+        posted.segments += more_segments(work);
         posted.bytes += work->total;
     }
     if (posted.packets) {
         tx->queue->ops->tx_doorbell(tx->queue);
         count_posted(&tx->counters, &posted);
     }
+}
+
+int tx_take(struct tx *tx)
+{
+    uint32_t bounced = tx->bounces_taken;
+    unsigned copies = 0, pins;
+    int count = tx_take_slots(tx, &copies);
+
+    if (count <= 0)
+        return count;
+    if (copy_headers(tx, (unsigned)count, copies) < 0)
+        return -1;
+    pins = look_at_headers(tx, (unsigned)count);
+    if (tx->bounces_taken != bounced && tx_bounce_copy(tx, (unsigned)count) < 0)
+        return -1;
+    if (pin_payload(tx, pins) < 0)
+        return -1;
+    post_all(tx, (unsigned)count);
     return count;
 }
 
-/* How many slots, from the oldest on, belong to frames that are finished; and how many frames that is. */
-static unsigned finished(const struct tx *tx, unsigned *frames)
+/* The frames that are finished, from the oldest on. */
+struct finished {
+    unsigned frames, slots, posted;
+};
+
+static struct finished finished(const struct tx *tx)
 {
-    uint32_t done = tx->done, at = tx->frame_head;
-    unsigned slots = 0;
+    struct finished all = {0};
+    uint32_t at = tx->frame_head;
 
     for (; at != tx->frame_tail; at++) {
         const struct tx_frame *frame = &tx->frames[at % RING_SLOTS];
 
-        if (frame->posted && !done)
+        if (frame->posted && all.posted == tx->done)
             break;
-        done -= frame->posted;
-        slots += frame->slots;
+        all.posted += frame->posted;
+        all.slots += frame->slots;
     }
-    *frames = at - tx->frame_head;
-    return slots;
+    all.frames = at - tx->frame_head;
+    return all;
 }
 
 /* Gives back the pages of `count` slots from the oldest on. */
@@ -427,40 +384,43 @@ static int release(struct tx *tx, unsigned count)
 }
 
 /* Answers the oldest `count` slots. Field by field, and nothing but the responses' own bytes (XSA-216). */
-static void respond(struct tx *tx, unsigned count, bool ok)
+static inline void respond(struct tx *tx, unsigned count, int16_t status)
 {
     uint32_t index = tx->ring.rsp_prod, end = index + count;
 
     for (; index != end; index++) {
         const struct tx_slot *slot = &tx->slots[index % RING_SLOTS];
-        int16_t status = slot->extra ? NETIF_RSP_NULL : ok ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+        uint16_t answer = (uint16_t)(slot->extra ? NETIF_RSP_NULL : status);
 
-        shm_write32(ring_slot(&tx->ring, index), slot->id | (uint32_t)(uint16_t)status << 16);
+        shm_write32(ring_slot(&tx->ring, index, TX_SLOT_WORDS), slot->id | (uint32_t)answer << 16);
     }
     tx->ring.rsp_prod = end;
 }
 
 int tx_complete(struct tx *tx, unsigned least, bool *notify)
 {
-    unsigned frames, slots;
+    struct finished all;
+    uint32_t end;
 
     tx->done += tx->queue->ops->tx_reap(tx->queue);
-    slots = finished(tx, &frames);
-    if (!slots || slots < least)
+    all = finished(tx);
+    if (!all.slots || all.slots < least)
         return 0;
     /* Invariant 2: released in Xen, and only then answered. */
-    if (release(tx, slots) < 0)
+    if (release(tx, all.slots) < 0)
         return -1;
-    for (; frames; frames--, tx->frame_head++) {
-        const struct tx_frame *frame = &tx->frames[tx->frame_head % RING_SLOTS];
+    end = tx->frame_head + all.frames;
+    for (uint32_t at = tx->frame_head; at != end; at++) {
+        const struct tx_frame *frame = &tx->frames[at % RING_SLOTS];
 
-        tx->done -= frame->posted;
         if (frame->bounced)
             tx_bounce_give_back(tx);
-        respond(tx, frame->slots, frame->ok);
+        respond(tx, frame->slots, frame->status);
     }
+    tx->frame_head = end;
+    tx->done -= all.posted;
     *notify |= ring_push(&tx->ring);
-    return (int)slots;
+    return (int)all.slots;
 }
 
 int tx_abandon(struct tx *tx)
@@ -481,7 +441,7 @@ int tx_give_up(struct tx *tx, bool *notify)
         lost += tx->frames[tx->frame_head % RING_SLOTS].posted;
     counter_add(&tx->counters.dropped, lost);
     tx->done = 0;
-    respond(tx, tx->ring.req_cons - tx->ring.rsp_prod, false);
+    respond(tx, tx->ring.req_cons - tx->ring.rsp_prod, NETIF_RSP_ERROR);
     *notify |= ring_push(&tx->ring);
     return 0;
 }

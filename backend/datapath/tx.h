@@ -46,37 +46,37 @@ struct tx_slot {
 
 /* One frame that is not answered yet. */
 struct tx_frame {
-    uint16_t slots;
-    bool posted; /* given to the VF: answered when the VF is done; else at once */
-    bool ok;
-    bool bounced; /* has a buffer behind the header copies */
+    uint32_t slots;
+    int16_t status; /* NETIF_RSP_... */
+    bool posted;    /* given to the VF: answered when the VF is done; else at once */
+    bool bounced;   /* has a buffer behind the header copies */
 };
 
 /* A part of a frame in one guest page. */
 struct tx_piece {
     uint32_t slot; /* ring index */
-    uint32_t gref;
     uint16_t offset, length;
+    uint32_t gref;
 };
 
 /* A frame of the batch in hand. */
 struct tx_work {
     struct tx_frame *frame;
-    uint64_t private_dma;
-    uint8_t *private;             /* the header copy that is looked at */
-    uint16_t first_piece, pieces; /* in tx->pieces */
-    uint16_t first_copy, copies;  /* in tx->copies */
+    uint8_t *private;                   /* the header copy that is looked at */
+    uint64_t vf_dma;                    /* where the VF finds it, or a copy of it */
+    struct tx_piece *piece;             /* the first one of `pieces` in tx->pieces */
+    struct grant_copy *copy, *copy_end; /* in tx->copies */
     uint32_t total;
-    uint16_t mss;
-    uint16_t header; /* place of the header copy, in bytes from the first header page */
-    uint16_t bounce; /* with frame->bounced: first page of its buffer, among TX_PAGES */
-    bool gso_ipv6;   /* with mss: said to be TCP over IPv6, else over IPv4 */
-    bool blank;      /* checksum left to us */
-    bool drop;
-    bool request;    /* no frame, but a request about the multicast list, carried out already ... */
-    bool accepted;   /* ... with this outcome */
+    uint16_t pieces;
     uint16_t copied; /* bytes of it that are in the header copy */
     uint16_t sent_from_copy;
+    uint16_t bounce; /* with frame->bounced: first page of its buffer, among TX_PAGES */
+    uint16_t mss;
+    bool gso_ipv6; /* with mss: said to be TCP over IPv6, else over IPv4 */
+    bool blank;    /* checksum left to us */
+    bool drop;
+    bool request;  /* no frame, but a request about the multicast list, carried out already ... */
+    bool accepted; /* ... with this outcome */
     struct headers headers;
 };
 

@@ -28,15 +28,15 @@ static uint8_t *buffer(const struct tx *tx, const struct tx_work *work)
 }
 
 /* The header copy's bytes as they are, for they have been checked and the guest may have changed its own since; the
- * rest from the guest. Returns the number of copies behind `at`. */
-static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
+ * rest from the guest. Returns the end of tx->copies. */
+static struct grant_copy *add_copies(struct tx *tx, struct tx_work *work, struct grant_copy *copy)
 {
     uint32_t done = 0, skip = work->copied;
 
     memcpy(buffer(tx, work), work->private, work->copied);
-    work->first_copy = (uint16_t)at;
+    work->copy = copy;
     for (unsigned p = 0; p < work->pieces; p++) {
-        const struct tx_piece *piece = &tx->pieces[work->first_piece + p];
+        const struct tx_piece *piece = &work->piece[p];
         uint32_t from = skip < piece->length ? skip : piece->length;
 
         skip -= from;
@@ -46,7 +46,7 @@ static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
 
             if (part > piece->length - from)
                 part = piece->length - from;
-            tx->copies[at++] = (struct grant_copy){
+            *copy++ = (struct grant_copy){
                 .to = tx->private_pages[work->bounce + done / GUEST_PAGE].dma + done % GUEST_PAGE,
                 .to_va = buffer(tx, work) + done,
                 .gref = piece->gref,
@@ -58,30 +58,30 @@ static unsigned add_copies(struct tx *tx, struct tx_work *work, unsigned at)
         }
     }
     assert(done == work->total);
-    work->copies = (uint16_t)(at - work->first_copy);
-    return at;
+    work->copy_end = copy;
+    return copy;
 }
 
 static bool finish(const struct tx *tx, struct tx_work *work)
 {
-    for (unsigned c = 0; c < work->copies; c++)
-        if (tx->copies[work->first_copy + c].status)
+    for (const struct grant_copy *copy = work->copy; copy != work->copy_end; copy++)
+        if (copy->status)
             return false;
     headers_read(buffer(tx, work), work->total, &work->headers);
-    return work->headers.l4 != VF_L4_NONE &&
+    return work->headers.vf.l4 != VF_L4_NONE &&
            headers_finish_checksum(buffer(tx, work), &work->headers, work->total);
 }
 
 int tx_bounce_copy(struct tx *tx, unsigned count)
 {
-    unsigned copies = 0;
+    struct grant_copy *end = tx->copies;
 
     for (unsigned i = 0; i < count; i++)
         if (tx->work[i].frame->bounced)
-            copies = add_copies(tx, &tx->work[i], copies);
-    if (!copies)
+            end = add_copies(tx, &tx->work[i], end);
+    if (end == tx->copies)
         return 0;
-    if (tx->translate->ops->fetch(tx->translate, tx->copies, copies) < 0)
+    if (tx->translate->ops->fetch(tx->translate, tx->copies, (unsigned)(end - tx->copies)) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
         struct tx_work *work = &tx->work[i];

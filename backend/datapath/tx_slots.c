@@ -2,10 +2,12 @@
 #include "datapath/tx_slots.h"
 
 #include <string.h>
-#include <xen/io/netif.h>
+
+/* A context, and the header copy's own segment. */
+#define EXTRA_DESCRIPTORS 2u
 
 union raw_slot {
-    uint32_t words[3];
+    uint32_t words[TX_SLOT_WORDS];
     netif_tx_request_t request;
     netif_extra_info_t extra;
 };
@@ -28,7 +30,7 @@ static void set_slot(struct tx *tx, uint32_t index, uint16_t id, bool extra)
 
 static void copy_slot(struct tx *tx, uint32_t index, union raw_slot *raw)
 {
-    ring_copy(&tx->ring, index, raw->words, sizeof raw->words / sizeof raw->words[0]);
+    ring_copy(&tx->ring, index, raw->words, TX_SLOT_WORDS);
 }
 
 /* One of the two requests about the multicast list that come as extras. */
@@ -91,12 +93,12 @@ static __attribute__((noinline)) int read_extras(struct tx *tx, unsigned waiting
     return (int)count;
 }
 
-static void add_piece(struct tx *tx, struct tx_work *work, uint32_t slot,
-                      const netif_tx_request_t *request, uint16_t size)
+static void add_piece(struct tx_work *work, uint32_t slot, const netif_tx_request_t *request,
+                      uint16_t size)
 {
     if (!size || work->drop) /* XSA-448: empty parts are legal, and no descriptors */
         return;
-    tx->pieces[work->first_piece + work->pieces++] = (struct tx_piece){
+    work->piece[work->pieces++] = (struct tx_piece){
         .slot = slot,
         .gref = request->gref,
         .offset = request->offset,
@@ -129,12 +131,13 @@ static __attribute__((noinline)) int read_rest(struct tx *tx, unsigned waiting, 
             work->drop = true;
         else
             *left = (uint16_t)(*left - raw.request.size);
-        add_piece(tx, work, index, &raw.request, raw.request.size);
+        add_piece(work, index, &raw.request, raw.request.size);
     } while (raw.request.flags & NETTXF_more_data);
     return (int)count;
 }
 
-int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
+/* Reads the frame at the ring's req_cons, of which `waiting` slots are there. Returns how many slots it has. */
+static inline int read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
 {
     uint32_t first_index = tx->ring.req_cons;
     union raw_slot first;
@@ -151,11 +154,11 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
         if (more < 0)
             return -1;
         slots += (unsigned)more;
+        /* Nothing else of such a slot means anything (netif.h, "dummy transmit requests"): its flags and its size are
+         * not looked at, as in Linux' netback. */
+        if (work->request)
+            return (int)slots;
     }
-    /* Nothing else of such a slot means anything (netif.h, "dummy transmit requests"): its flags and its size are not
-     * looked at, as in Linux' netback. */
-    if (work->request)
-        return (int)slots;
     /* The first part's size is known only after all others: its piece is kept free until then. */
     work->pieces = 1;
     if (first.request.flags & NETTXF_more_data) {
@@ -168,13 +171,120 @@ int tx_read_frame(struct tx *tx, unsigned waiting, struct tx_work *work)
         return fault(tx, "the first part of a tx frame crosses the end of its page");
     if (left < ETH_HEADER)
         work->drop = true;
-    tx->pieces[work->first_piece] = (struct tx_piece){
+    work->piece[0] = (struct tx_piece){
         .slot = first_index,
         .gref = first.request.gref,
         .offset = first.request.offset,
         .length = left,
     };
-    if (work->drop)
-        work->pieces = 0;
     return (int)slots;
+}
+
+static uint64_t buffer_dma(const struct dma_page *pages, unsigned at)
+{
+    return pages[at / GUEST_PAGE].dma + at % GUEST_PAGE;
+}
+
+/* A frame's header copy has its place in pages that are next to each other in our memory (port.h, dma_alloc), though
+ * not in the machine's. Returns where it is for the port. */
+static uint64_t set_buffers(struct tx *tx, struct tx_work *work, unsigned slots)
+{
+    unsigned index = tx->frame_tail++ % RING_SLOTS, at = index * TX_HEADER_ROOM;
+
+    work->frame = &tx->frames[index];
+    *work->frame = (struct tx_frame){.slots = slots, .status = NETIF_RSP_ERROR};
+    work->private = (uint8_t *)tx->private_pages->va + at;
+    work->vf_dma = buffer_dma(tx->header_pages, at);
+    return buffer_dma(tx->private_pages, at);
+}
+
+/* Of a part, what is among the first bytes of its frame, `copied` of which are in other copies. Returns how many then
+ * are. */
+static inline unsigned set_copy(struct grant_copy *copy, const struct tx_piece *piece, uint64_t to,
+                                uint8_t *to_va, unsigned copied)
+{
+    unsigned room = HEADER_COPY - copied;
+    unsigned length = piece->length < room ? piece->length : room;
+
+    *copy = (struct grant_copy){
+        .to = to + copied,
+        .to_va = to_va + copied,
+        .gref = piece->gref,
+        .offset = piece->offset,
+        .length = (uint16_t)length,
+    };
+    return copied + length;
+}
+
+/* Of all parts but the first. Not inline, either. */
+static __attribute__((noinline)) void add_more_copies(struct tx_work *work)
+{
+    const struct tx_piece *piece = work->piece + 1, *end = work->piece + work->pieces;
+    unsigned copied = work->copied;
+
+    for (; piece != end && copied < HEADER_COPY; piece++)
+        copied = set_copy(work->copy_end++, piece, work->copy->to, work->private, copied);
+    work->copied = (uint16_t)copied;
+}
+
+/* The first bytes of a frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all headers in its
+ * first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). Returns the end of tx->copies. */
+static struct grant_copy *add_copies(struct tx_work *work, struct grant_copy *copy, uint64_t to)
+{
+    work->copied = (uint16_t)set_copy(copy, work->piece, to, work->private, 0);
+    work->copy = copy++;
+    work->copy_end = copy;
+    if (work->pieces > 1) {
+        add_more_copies(work);
+        copy = work->copy_end;
+    }
+    return copy;
+}
+
+/* For how many descriptors there is room. As a frame takes more of them than it has parts, what fits there fits into
+ * tx->pieces, and into tx->copies and tx->pins. */
+static unsigned descriptors(const struct tx *tx)
+{
+    unsigned room = tx->queue->ops->tx_room(tx->queue);
+
+    return room < PORT_BATCH_MAX ? room : PORT_BATCH_MAX;
+}
+
+int tx_take_slots(struct tx *tx, unsigned *copies)
+{
+    unsigned room = descriptors(tx);
+    struct tx_work *work = tx->work;
+    struct tx_piece *piece = tx->pieces;
+    struct grant_copy *copy = tx->copies;
+    int waiting = ring_waiting(&tx->ring);
+
+    if (waiting < 0)
+        return fault(tx, "its tx ring claims more requests than it has slots");
+    for (; waiting && work != tx->work + TX_BATCH && bucket_open(&tx->bucket) &&
+           room >= TX_SLOTS_MAX + EXTRA_DESCRIPTORS;
+         work++) {
+        uint64_t dma;
+        int slots;
+
+        memset(work, 0, sizeof *work);
+        work->piece = piece;
+        slots = read_frame(tx, (unsigned)waiting, work);
+        if (slots < 0)
+            return -1;
+        if (tx->no_link)
+            work->drop = true;
+        dma = set_buffers(tx, work, (unsigned)slots);
+        /* Nobody looks at the parts of a frame that is dropped: the next one's take their place. */
+        if (!work->drop) {
+            copy = add_copies(work, copy, dma);
+            piece += work->pieces;
+            room -= work->pieces;
+        }
+        room -= EXTRA_DESCRIPTORS;
+        tx->ring.req_cons += (uint32_t)slots;
+        waiting -= slots;
+        bucket_spend(&tx->bucket, work->total);
+    }
+    *copies = (unsigned)(copy - tx->copies);
+    return (int)(work - tx->work);
 }

@@ -63,22 +63,33 @@ static void map_missing(struct frame_cache *cache, const uint64_t *frames, unsig
             insert(cache, frames[i], va + (size_t)i * 4096);
 }
 
+/* Fills `views`. Returns how many are missing, and which. */
+static unsigned look(const struct frame_cache *cache, const uint64_t *frames,
+                     const volatile uint8_t **views, unsigned count, uint64_t *missing)
+{
+    unsigned misses = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        views[i] = cache->slots[find(cache, frames[i])].view;
+        if (!views[i])
+            missing[misses++] = frames[i];
+    }
+    return misses;
+}
+
 void frame_cache_view(struct frame_cache *cache, const uint64_t *frames,
                       const volatile uint8_t **views, unsigned count)
 {
     uint64_t missing[PORT_BATCH_MAX];
-    unsigned misses = 0;
+    unsigned misses = look(cache, frames, views, count, missing);
 
-    for (unsigned i = 0; i < count; i++)
-        if (!cache->slots[find(cache, frames[i])].view)
-            missing[misses++] = frames[i];
-    if (misses && cache->used + misses > FRAME_CACHE_MAX) {
+    if (!misses)
+        return;
+    if (cache->used + misses > FRAME_CACHE_MAX) {
         frame_cache_flush(cache);
         memcpy(missing, frames, count * sizeof *missing);
         misses = count;
     }
-    if (misses)
-        map_missing(cache, missing, misses);
-    for (unsigned i = 0; i < count; i++)
-        views[i] = cache->slots[find(cache, frames[i])].view;
+    map_missing(cache, missing, misses);
+    look(cache, frames, views, count, missing);
 }

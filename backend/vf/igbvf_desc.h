@@ -34,26 +34,32 @@ static inline struct igbvf_desc desc_context(const struct vf_offload *offload)
     return desc;
 }
 
-/* Segment `index` of `count` (7.2.2.3). `total` is the frame's length; with TSO, PAYLEN leaves the headers out. */
-static inline struct igbvf_desc desc_data(const struct vf_segment *segment, bool last,
-                                          uint32_t total, const struct vf_offload *offload)
+/* The second half of all data descriptors of a frame of `total` bytes (7.2.2.3), dw3 above dw2; with TSO, PAYLEN leaves
+ * the headers out. */
+static inline uint64_t desc_frame(uint32_t total, const struct vf_offload *offload)
 {
-    struct igbvf_desc desc;
-    uint32_t dw2 = segment->length | TXD_DTYP_DATA | TXD_DEXT | TXD_IFCS;
+    uint32_t dw2 = TXD_DTYP_DATA | TXD_DEXT | TXD_IFCS;
     uint32_t dw3 = 0;
 
-    if (last)
-        dw2 |= TXD_EOP | TXD_RS;
     if (offload && offload->mss) {
         dw2 |= TXD_TSE;
         total -= (uint32_t)offload->mac_len + offload->ip_len + offload->l4_len;
-        dw3 |= offload->ipv4 ? TXD_IXSM | TXD_TXSM : TXD_TXSM;
-    } else if (offload && offload->csum) {
-        dw3 |= TXD_TXSM;
+        dw3 = offload->ipv4 ? TXD_IXSM | TXD_TXSM : TXD_TXSM;
+    } else if (offload) {
+        dw3 = TXD_TXSM;
     }
-    desc_set(&desc, (uint32_t)segment->dma, (uint32_t)(segment->dma >> 32), dw2,
-             dw3 | TXD_PAYLEN(total));
-    return desc;
+    return (uint64_t)(dw3 | TXD_PAYLEN(total)) << 32 | dw2;
+}
+
+/* One segment of it. In halves, for each is one store. */
+static inline void desc_data(struct igbvf_desc *desc, const struct vf_segment *segment, bool last,
+                             uint64_t frame)
+{
+    uint64_t first = htole64(segment->dma);
+    uint64_t second = htole64(frame | segment->length | (last ? TXD_EOP | TXD_RS : 0));
+
+    memcpy(&desc->dw[0], &first, sizeof first);
+    memcpy(&desc->dw[2], &second, sizeof second);
 }
 
 /* Has the VF checked all that there is to check, and found it right? The type and the check bits are those of the

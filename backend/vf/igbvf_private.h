@@ -14,13 +14,13 @@
 struct igbvf_tx {
     struct igbvf_desc *ring;
     uint64_t dma;
-    uint16_t tail;                /* next descriptor to write */
-    uint16_t clean;               /* oldest descriptor that the VF may still use */
-    uint16_t frame_head;          /* oldest frame not reaped, counts up, index modulo RING_SIZE */
-    uint16_t frame_tail;          /* next frame */
+    uint32_t tail;                /* next descriptor to write */
+    uint32_t clean;               /* oldest descriptor that the VF may still use */
+    uint32_t frame_head;          /* oldest frame not reaped, counts up, index modulo RING_SIZE */
+    uint32_t frame_tail;          /* next frame */
     uint8_t frame_end[RING_SIZE]; /* last descriptor of each frame: the one that gets DD */
-    struct igbvf_desc context;    /* the one that the queue holds now */
-    bool context_valid;
+    struct igbvf_desc context;    /* the one that the queue holds now; all 0: none */
+    struct vf_offload offload;    /* what it was last good for, to be known again at a glance */
 };
 
 struct igbvf_rx {

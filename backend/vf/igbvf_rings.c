@@ -10,6 +10,7 @@
 #include "vf/igbvf_desc.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* One descriptor stays free, so that head == tail means empty. */
 static unsigned tx_room(struct vf_queue *queue)
@@ -19,38 +20,51 @@ static unsigned tx_room(struct vf_queue *queue)
     return (tx->clean - tx->tail - 1u) & RING_MASK;
 }
 
-static void tx_put(struct igbvf_tx *tx, struct igbvf_desc desc)
+static inline void put_frame(struct igbvf_tx *tx, const struct vf_segment *segments, unsigned count,
+                             const struct vf_offload *offload)
 {
-    tx->ring[tx->tail] = desc;
-    tx->tail = (tx->tail + 1) & RING_MASK;
+    const struct vf_segment *last = &segments[count - 1];
+    uint32_t total = last->length;
+    uint64_t frame;
+    unsigned at;
+
+    for (const struct vf_segment *segment = segments; segment != last; segment++)
+        total += segment->length;
+    frame = desc_frame(total, offload);
+    for (at = tx->tail; segments != last; segments++, at = (at + 1) & RING_MASK)
+        desc_data(&tx->ring[at], segments, false, frame);
+    desc_data(&tx->ring[at], last, true, frame);
+    tx->frame_end[tx->frame_tail++ & RING_MASK] = (uint8_t)at;
+    tx->tail = (at + 1) & RING_MASK;
 }
 
-/* The queue keeps its context: the frames of one stream need it once. */
-static void tx_context(struct igbvf_tx *tx, const struct vf_offload *offload)
+/* Not inline: the frames of one stream need it once, and should not pay for its registers. */
+static __attribute__((noinline)) void put_with_context(struct igbvf_tx *tx,
+                                                       const struct vf_segment *segments,
+                                                       unsigned count,
+                                                       const struct vf_offload *offload)
 {
     struct igbvf_desc desc = desc_context(offload);
 
-    if (tx->context_valid && memcmp(&desc, &tx->context, sizeof desc) == 0)
-        return;
-    tx_put(tx, desc);
-    tx->context = desc;
-    tx->context_valid = true;
+    tx->offload = *offload;
+    if (memcmp(&desc, &tx->context, sizeof desc) != 0) {
+        tx->context = tx->ring[tx->tail] = desc;
+        tx->tail = (tx->tail + 1) & RING_MASK;
+    }
+    put_frame(tx, segments, count, offload);
 }
 
 static void tx_post(struct vf_queue *queue, const struct vf_segment *segments, unsigned count,
                     const struct vf_offload *offload)
 {
     struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
-    uint32_t total = 0;
 
     assert(count && tx_room(queue) > count);
-    if (offload)
-        tx_context(tx, offload);
-    for (unsigned i = 0; i < count; i++)
-        total += segments[i].length;
-    for (unsigned i = 0; i < count; i++)
-        tx_put(tx, desc_data(&segments[i], i == count - 1, total, offload));
-    tx->frame_end[tx->frame_tail++ & RING_MASK] = (uint8_t)((tx->tail - 1u) & RING_MASK);
+    /* The queue keeps its context. */
+    if (offload && memcmp(offload, &tx->offload, sizeof *offload) != 0)
+        put_with_context(tx, segments, count, offload);
+    else
+        put_frame(tx, segments, count, offload);
 }
 
 static void tx_doorbell(struct vf_queue *queue)
@@ -66,17 +80,19 @@ static void tx_doorbell(struct vf_queue *queue)
 static unsigned tx_reap(struct vf_queue *queue)
 {
     struct igbvf_tx *tx = &igbvf_queue(queue)->tx;
-    unsigned done = 0;
+    unsigned waiting = tx->frame_tail - tx->frame_head;
+    unsigned done = 0, end = 0;
 
-    while (tx->frame_head != tx->frame_tail) {
-        uint8_t end = tx->frame_end[tx->frame_head & RING_MASK];
-        uint32_t status = shm_read32(&tx->ring[end].dw[3]);
+    for (; done < waiting; done++) {
+        unsigned next = tx->frame_end[(tx->frame_head + done) & RING_MASK];
 
-        if (!(le32toh(status) & TXD_DD))
+        if (!(le32toh(shm_read32(&tx->ring[next].dw[3])) & TXD_DD))
             break;
-        tx->clean = (end + 1u) & RING_MASK;
-        tx->frame_head++;
-        done++;
+        end = next;
+    }
+    if (done) {
+        tx->clean = (end + 1) & RING_MASK;
+        tx->frame_head += done;
     }
     /* DD before whatever is done with the frame's pages. Pairs with the VF's order: data read, then write-back. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);

@@ -16,16 +16,16 @@ struct why;
 
 enum vf_l4 { VF_L4_NONE, VF_L4_TCP, VF_L4_UDP };
 
-/* What the VF has to finish in a frame that leaves. Lengths in bytes; all of them were parsed from a private copy of
- * the headers, which is also what the VF reads. */
+/* What the VF has to finish in a frame that leaves: always the L4 checksum, whose field holds the pseudo-header sum.
+ * Lengths in bytes; all of them were parsed from a private copy of the headers, which is also what the VF reads. No
+ * padding: two of them are compared as one word. */
 struct vf_offload {
-    enum vf_l4 l4;
-    bool ipv4;       /* else IPv6 */
-    bool csum;       /* fill in the L4 checksum; the field holds the pseudo-header sum */
-    uint16_t mss;    /* 0, or segment into TCP segments of this payload size (TSO) */
-    uint8_t mac_len; /* Ethernet header, VLAN tag included */
     uint16_t ip_len; /* IP header with options or extension headers */
+    uint8_t mac_len; /* Ethernet header, VLAN tag included */
     uint8_t l4_len;  /* TCP or UDP header */
+    uint8_t l4;      /* enum vf_l4 */
+    bool ipv4;       /* else IPv6 */
+    uint16_t mss;    /* 0, or segment into TCP segments of this payload size (TSO) */
 };
 
 /* What a VF can finish in frames that leave. What it cannot is not offered to guests, apart from IPv4 checksums, which

@@ -7,16 +7,16 @@
 
 static void check_lengths(const struct headers *headers, unsigned count)
 {
-    unsigned sum = headers->mac_len + headers->ip_len + headers->l4_len;
+    unsigned sum = headers->vf.mac_len + headers->vf.ip_len + headers->vf.l4_len;
 
-    require(headers->mac_len >= ETH_HEADER && headers->mac_len <= ETH_HEADER + 8);
+    require(headers->vf.mac_len >= ETH_HEADER && headers->vf.mac_len <= ETH_HEADER + 8);
     require(headers->length <= count && sum <= headers->length);
-    if (headers->l4 == VF_L4_TCP)
-        require(headers->l4_len >= 20 && sum == headers->length);
-    if (headers->l4 == VF_L4_UDP)
-        require(headers->l4_len == 8 && sum == headers->length);
-    if (headers->l4 != VF_L4_NONE)
-        require(headers->ip_len >= (headers->ipv4 ? 20 : 40) && !headers->cut);
+    if (headers->vf.l4 == VF_L4_TCP)
+        require(headers->vf.l4_len >= 20 && sum == headers->length);
+    if (headers->vf.l4 == VF_L4_UDP)
+        require(headers->vf.l4_len == 8 && sum == headers->length);
+    if (headers->vf.l4 != VF_L4_NONE)
+        require(headers->vf.ip_len >= (headers->vf.ipv4 ? 20 : 40) && !headers->cut);
 }
 
 /* As both callers do: the parser sees `count` bytes of a frame of `total`, all of which is there when a sum is made. */
@@ -26,9 +26,9 @@ static void try(uint8_t *bytes, unsigned count, unsigned total)
 
     headers_read(bytes, count, &headers);
     check_lengths(&headers, count);
-    if (headers.l4 == VF_L4_TCP && total > headers.length)
+    if (headers.vf.l4 == VF_L4_TCP && total > headers.length)
         headers_prepare_tso(bytes, &headers, total);
-    if (headers.l4 != VF_L4_NONE && count == total)
+    if (headers.vf.l4 != VF_L4_NONE && count == total)
         headers_finish_checksum(bytes, &headers, total);
 }
 

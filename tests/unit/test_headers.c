@@ -26,7 +26,7 @@ START_TEST(arp)
     put16(12, 0x0806);
     headers_read(bytes, 42, &headers);
     ck_assert_uint_eq(headers.length, 14);
-    ck_assert_uint_eq(headers.ip_len, 0);
+    ck_assert_uint_eq(headers.vf.ip_len, 0);
 }
 END_TEST
 
@@ -38,11 +38,11 @@ START_TEST(tcp_with_options_and_vlan)
     bytes[18 + 9] = 6;
     bytes[18 + 24 + 12] = 0x80;
     headers_read(bytes, sizeof bytes, &headers);
-    ck_assert(headers.vlan && headers.ipv4);
-    ck_assert_uint_eq(headers.mac_len, 18);
-    ck_assert_uint_eq(headers.ip_len, 24);
-    ck_assert_int_eq(headers.l4, VF_L4_TCP);
-    ck_assert_uint_eq(headers.l4_len, 32);
+    ck_assert(headers.vlan && headers.vf.ipv4);
+    ck_assert_uint_eq(headers.vf.mac_len, 18);
+    ck_assert_uint_eq(headers.vf.ip_len, 24);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_TCP);
+    ck_assert_uint_eq(headers.vf.l4_len, 32);
     ck_assert_uint_eq(headers.length, 18 + 24 + 32);
 }
 END_TEST
@@ -53,8 +53,8 @@ START_TEST(udp6)
     bytes[14] = 0x60;
     bytes[14 + 6] = 17;
     headers_read(bytes, sizeof bytes, &headers);
-    ck_assert(!headers.ipv4);
-    ck_assert_int_eq(headers.l4, VF_L4_UDP);
+    ck_assert(!headers.vf.ipv4);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_UDP);
     ck_assert_uint_eq(headers.length, 14 + 40 + 8);
 }
 END_TEST
@@ -66,7 +66,7 @@ START_TEST(fragment_has_no_l4)
     bytes[14 + 9] = 17;
     put16(14 + 6, _i ? 0x2000 : 0x0001); /* more fragments; or an offset */
     headers_read(bytes, sizeof bytes, &headers);
-    ck_assert_int_eq(headers.l4, VF_L4_NONE);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_NONE);
     ck_assert_uint_eq(headers.length, 34);
 }
 END_TEST
@@ -105,14 +105,14 @@ START_TEST(extension_headers)
     bytes[86] = 6, bytes[87] = 1;  /* destination: 16 */
     put_tcp(102, 0);
     headers_read(bytes, 122, &headers);
-    ck_assert_int_eq(headers.l4, VF_L4_TCP);
-    ck_assert_uint_eq(headers.ip_len, 40 + 8 + 24 + 16);
-    ck_assert_uint_eq(headers.l4_len, 20);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_TCP);
+    ck_assert_uint_eq(headers.vf.ip_len, 40 + 8 + 24 + 16);
+    ck_assert_uint_eq(headers.vf.l4_len, 20);
     ck_assert_uint_eq(headers.length, 122);
     ck_assert(!headers_plain(&headers) && !headers.cut);
     for (unsigned count = 55; count < 122; count++) { /* wherever it ends */
         headers_read(bytes, count, &headers);
-        ck_assert_int_eq(headers.l4, VF_L4_NONE);
+        ck_assert_int_eq(headers.vf.l4, VF_L4_NONE);
         ck_assert(headers.cut);
         ck_assert_uint_le(headers.length, count);
     }
@@ -130,7 +130,7 @@ START_TEST(no_l4_behind)
     bytes[54] = next[_i];
     bytes[62] = 6;
     headers_read(bytes, sizeof bytes, &headers);
-    ck_assert_int_eq(headers.l4, VF_L4_NONE);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_NONE);
     ck_assert_uint_eq(headers.length, 62);
     ck_assert(!headers.cut);
 }
@@ -144,15 +144,15 @@ START_TEST(extension_limits)
     for (unsigned i = 0; i < 8; i++)
         bytes[54 + 8 * i] = 60;
     headers_read(bytes, sizeof bytes, &headers);
-    ck_assert_uint_eq(headers.ip_len, 40 + 64);
-    ck_assert(headers.l4 == VF_L4_NONE && !headers.cut);
+    ck_assert_uint_eq(headers.vf.ip_len, 40 + 64);
+    ck_assert(headers.vf.l4 == VF_L4_NONE && !headers.cut);
     bytes[54 + 8 * 7] = 17; /* eight are enough, though */
     headers_read(bytes, sizeof bytes, &headers);
-    ck_assert_int_eq(headers.l4, VF_L4_UDP);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_UDP);
     bytes[55] = 255;
     headers_read(bytes, sizeof bytes, &headers);
     ck_assert_uint_eq(headers.length, 54);
-    ck_assert(headers.l4 == VF_L4_NONE && headers.cut);
+    ck_assert(headers.vf.l4 == VF_L4_NONE && headers.cut);
 }
 END_TEST
 
@@ -165,13 +165,13 @@ START_TEST(two_tags)
     put_tcp(62, 0);
     headers_read(bytes, 82, &headers);
     ck_assert(headers.vlan);
-    ck_assert_uint_eq(headers.mac_len, 22);
+    ck_assert_uint_eq(headers.vf.mac_len, 22);
     ck_assert_uint_eq(headers.length, 82);
-    ck_assert_int_eq(headers.l4, VF_L4_TCP);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_TCP);
     put16(20, 0x8100); /* a third */
     headers_read(bytes, 82, &headers);
     ck_assert_uint_eq(headers.length, 22);
-    ck_assert_uint_eq(headers.ip_len, 0);
+    ck_assert_uint_eq(headers.vf.ip_len, 0);
     headers_read(bytes, 19, &headers); /* the second is cut off */
     ck_assert_uint_eq(headers.length, 18);
 }
@@ -283,7 +283,7 @@ START_TEST(lies)
     bytes[34 + 12] = cases[_i].tcp;
     headers_read(bytes, cases[_i].count, &headers);
     ck_assert_uint_eq(headers.length, cases[_i].length);
-    ck_assert_int_eq(headers.l4, VF_L4_NONE);
+    ck_assert_int_eq(headers.vf.l4, VF_L4_NONE);
 }
 END_TEST
 
@@ -310,10 +310,11 @@ START_TEST(noise)
         headers_read(exact, count, &headers);
         ck_assert_uint_le(headers.length, count);
         ck_assert_uint_ge(headers.length, 14);
-        if (headers.l4 != VF_L4_NONE) {
-            ck_assert_uint_eq(headers.length, headers.mac_len + headers.ip_len + headers.l4_len);
+        if (headers.vf.l4 != VF_L4_NONE) {
+            ck_assert_uint_eq(headers.length,
+                              headers.vf.mac_len + headers.vf.ip_len + headers.vf.l4_len);
             headers_finish_checksum(exact, &headers, count);
-            if (headers.l4 == VF_L4_TCP)
+            if (headers.vf.l4 == VF_L4_TCP)
                 headers_prepare_tso(exact, &headers, count);
         }
         free(exact);

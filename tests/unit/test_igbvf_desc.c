@@ -18,15 +18,24 @@ static void expect_desc(struct igbvf_desc desc, uint32_t dw0, uint32_t dw1, uint
     ck_assert_uint_eq(le32toh(desc.dw[3]), dw3);
 }
 
+static struct igbvf_desc data(const struct vf_segment *segment, bool last, uint32_t total,
+                              const struct vf_offload *offload)
+{
+    struct igbvf_desc desc;
+
+    desc_data(&desc, segment, last, desc_frame(total, offload));
+    return desc;
+}
+
 START_TEST(plain_frame)
 {
     struct vf_segment segment = {0x1234567890ull, 60};
 
     /* EOP | IFCS | RS | DTYP data | DEXT | 60; PAYLEN 60 */
-    expect_desc(desc_data(&segment, true, 60, NULL), 0x34567890, 0x12,
+    expect_desc(data(&segment, true, 60, NULL), 0x34567890, 0x12,
                 0x01000000 | 0x02000000 | 0x08000000 | 0x00300000 | 0x20000000 | 60, 60u << 14);
     /* not the last one: no EOP, no RS */
-    expect_desc(desc_data(&segment, false, 1000, NULL), 0x34567890, 0x12,
+    expect_desc(data(&segment, false, 1000, NULL), 0x34567890, 0x12,
                 0x02000000 | 0x00300000 | 0x20000000 | 60, 1000u << 14);
 }
 END_TEST
@@ -35,34 +44,28 @@ START_TEST(checksum)
 {
     struct vf_segment segment = {0x1000, 54};
     struct vf_offload tcp = {
-        .l4 = VF_L4_TCP, .ipv4 = true, .csum = true, .mac_len = 14, .ip_len = 20, .l4_len = 20};
-    struct vf_offload udp6 = {
-        .l4 = VF_L4_UDP, .csum = true, .mac_len = 18, .ip_len = 40, .l4_len = 8};
+        .l4 = VF_L4_TCP, .ipv4 = true, .mac_len = 14, .ip_len = 20, .l4_len = 20};
+    struct vf_offload udp6 = {.l4 = VF_L4_UDP, .mac_len = 18, .ip_len = 40, .l4_len = 8};
 
     /* MACLEN 14 << 9 | IPLEN 20 = 0x1c14; DTYP context | DEXT | TCP | IPv4; no MSS */
     expect_desc(desc_context(&tcp), 0x1c14, 0, 0x20200c00, 0);
     /* 18 << 9 | 40 = 0x2428; neither TCP nor IPv4 */
     expect_desc(desc_context(&udp6), 0x2428, 0, 0x20200000, 0);
     /* TXSM only */
-    expect_desc(desc_data(&segment, false, 1514, &tcp), 0x1000, 0, 0x22300036, 1514u << 14 | 0x200);
+    expect_desc(data(&segment, false, 1514, &tcp), 0x1000, 0, 0x22300036, 1514u << 14 | 0x200);
 }
 END_TEST
 
 START_TEST(segmentation)
 {
     struct vf_segment segment = {0x2000, 66};
-    struct vf_offload tso = {.l4 = VF_L4_TCP,
-                             .ipv4 = true,
-                             .csum = true,
-                             .mss = 1448,
-                             .mac_len = 14,
-                             .ip_len = 20,
-                             .l4_len = 32};
+    struct vf_offload tso = {
+        .l4 = VF_L4_TCP, .ipv4 = true, .mss = 1448, .mac_len = 14, .ip_len = 20, .l4_len = 32};
 
     /* MSS 1448 << 16 | L4LEN 32 << 8 */
     expect_desc(desc_context(&tso), 0x1c14, 0, 0x20200c00, 0x05a82000);
     /* TSE; PAYLEN without the 66 header bytes; IXSM | TXSM */
-    expect_desc(desc_data(&segment, false, 66 + 60000, &tso), 0x2000, 0, 0xa2300042,
+    expect_desc(data(&segment, false, 66 + 60000, &tso), 0x2000, 0, 0xa2300042,
                 60000u << 14 | 0x300);
 }
 END_TEST
@@ -72,12 +75,12 @@ START_TEST(segmentation_ipv6)
 {
     struct vf_segment segment = {0x2000, 138};
     struct vf_offload tso = {
-        .l4 = VF_L4_TCP, .csum = true, .mss = 1380, .mac_len = 18, .ip_len = 88, .l4_len = 32};
+        .l4 = VF_L4_TCP, .mss = 1380, .mac_len = 18, .ip_len = 88, .l4_len = 32};
 
     /* 18 << 9 | 88 = 0x2458; DTYP context | DEXT | TCP; MSS 1380 << 16 | L4LEN 32 << 8 */
     expect_desc(desc_context(&tso), 0x2458, 0, 0x20200800, 0x05642000);
     /* TSE; PAYLEN without 18 + 88 + 32 = 138 bytes; TXSM only, for there is no IP checksum */
-    expect_desc(desc_data(&segment, false, 138 + 60000, &tso), 0x2000, 0, 0xa230008a,
+    expect_desc(data(&segment, false, 138 + 60000, &tso), 0x2000, 0, 0xa230008a,
                 60000u << 14 | 0x200);
     /* the largest lengths stay within their fields: 18 << 9 | 511 */
     tso.ip_len = TXC_IPLEN_MAX;
@@ -188,7 +191,7 @@ START_TEST(context_reuse)
 {
     struct vf_segment segment = {0x1000, 100};
     struct vf_offload offload = {
-        .l4 = VF_L4_TCP, .ipv4 = true, .csum = true, .mac_len = 14, .ip_len = 20, .l4_len = 20};
+        .l4 = VF_L4_TCP, .ipv4 = true, .mac_len = 14, .ip_len = 20, .l4_len = 20};
 
     queue->ops->tx_post(queue, &segment, 1, &offload);
     ck_assert_uint_eq(queue->ops->tx_room(queue), 253);
