@@ -86,6 +86,8 @@ class Bench:
                 for name in CONTENDERS}
 
     def reason(self, name, key):
+        if name in BARE_ADDRESS and key.startswith("guest_"):
+            return "there is no guest"
         if name in NOT_COUNTED and key in COST_KEYS and any(self.values[name].values()):
             return NOT_COUNTED[name]
         return self.reasons[name].get(key, "it was not measured")
