@@ -3,12 +3,15 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from .base import Fail, run, wait_for
 
 # The outside is a stock host, whatever the machine that runs the lab prefers to send TCP by: BBR, for one, loses a tenth of what it
 # sends where a ring of 256 buffers is all that there is between it and a guest.
 STOCK_TCP = ("-C", "cubic")
+# Packets come to tcpdump a block at a time, at the latest after a second; what it has not been given when it is ended is lost.
+CAPTURE_DELAY = 1.2
 
 
 class Outside:
@@ -31,6 +34,8 @@ class Outside:
 
     def stop(self, process):
         if process.poll() is None:
+            if "tcpdump" in process.args:
+                time.sleep(CAPTURE_DELAY)
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(5)
