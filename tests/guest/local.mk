@@ -21,7 +21,7 @@ tests_guest_libguest_a_SOURCES = $(FRONT_SOURCES) \
 	tests/guest/lib/attack.c tests/guest/lib/attack.h \
 	tests/guest/lib/clock.c tests/guest/lib/frames.c tests/guest/lib/frames.h tests/guest/lib/guest.h \
 	tests/guest/lib/pages.c tests/guest/lib/param.c tests/guest/lib/peer.c tests/guest/lib/peer.h \
-	tests/guest/lib/port.c tests/guest/lib/store.c tests/guest/lib/vif.c tests/guest/lib/vif.h
+	tests/guest/lib/port.c tests/guest/lib/store.c tests/guest/lib/vif.c tests/guest/lib/vif.h tests/guest/lib/vif_window.c
 nodist_tests_guest_libguest_a_SOURCES = xenstore-schema/keys.h
 EXTRA_DIST += tests/guest/runtime/link.lds tests/guest/peer.py
 

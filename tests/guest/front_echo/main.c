@@ -66,12 +66,11 @@ void test_main(void)
     guest_init();
     /* Once more on the same vif: what a close has left behind would show. */
     for (unsigned round = 0; round < 2; round++) {
-        if (!vif_open(&vif) || !vif_resolve(&vif))
+        if (!vif_start(&vif))
             return;
         echoed += echo_all(&vif, count);
         vif_drain(&vif);
-        vif_report(&vif);
-        if (!vif_close(&vif))
+        if (!vif_end(&vif))
             return;
     }
     printk("echoed=%u\n", echoed);

@@ -114,14 +114,13 @@ void test_main(void)
     bool good;
 
     guest_init();
-    if (!vif_open(&vif) || !vif_resolve(&vif))
+    if (!vif_start(&vif))
         return;
     if (!vif.link->gso_tcpv4) {
         xtf_failure("the backend offers no segmentation\n");
         return;
     }
     good = out_of_the_guest(&vif) && into_the_guest(&vif);
-    vif_report(&vif);
-    if (good && vif_close(&vif))
+    if (good && vif_end(&vif))
         xtf_success("all bytes went both ways\n");
 }

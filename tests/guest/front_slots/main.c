@@ -56,7 +56,7 @@ void test_main(void)
     unsigned frames = 0, whole;
 
     guest_init();
-    if (!vif_open(&vif) || !vif_resolve(&vif))
+    if (!vif_start(&vif))
         return;
     whole = vif.link->mtu + ETH_HLEN;
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -73,8 +73,7 @@ void test_main(void)
         frames++;
     }
     vif_drain(&vif);
-    vif_report(&vif);
     printk("frames=%u\n", frames);
-    if (vif_close(&vif) && frames == ROUNDS)
+    if (vif_end(&vif) && frames == ROUNDS)
         xtf_success("all came back whole\n");
 }

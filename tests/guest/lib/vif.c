@@ -16,11 +16,12 @@ static bool open_front(struct vif *vif)
         .port = guest_port(),
         .path = "device/vif/0",
         .queues = 1,
-        .rx_buffers = (uint16_t)param_number("buffers", RX_BUFFERS),
+        .rx_buffers = (uint16_t)vif->buffers,
         .sg = true,
         .gso_tcpv4 = true,
         .csum_blank_ipv4 = true,
         .csum_blank_ipv6 = true,
+        .window = (uint16_t)param_number("window", 0),
     };
 
     if (netvf_front_size(1) > sizeof storage)
@@ -54,7 +55,8 @@ bool vif_open(struct vif *vif)
 {
     struct netvf_front_port *port = guest_port();
 
-    *vif = (struct vif){0};
+    *vif = (struct vif){.gates = vif->gates, .tx_pages = VIF_TX_PAGES};
+    vif->buffers = param_number("buffers", RX_BUFFERS);
     param_address("ip", vif->address, (const uint8_t[]){10, 77, 0, 9});
     param_address("peer", vif->peer, (const uint8_t[]){10, 77, 0, 1});
     if (!open_front(vif) || !step_until(vif, NETVF_FRONT_CONNECTED))
@@ -134,10 +136,10 @@ bool vif_send(struct vif *vif, const void *bytes, const uint16_t *lengths, unsig
     int r;
 
     /* Pages are taken in turn, so those that are out must be fewer than there are. */
-    if (!wait_out(vif, VIF_TX_PAGES / NETVF_FRONT_TX_PARTS - 1))
+    if (!wait_out(vif, vif->tx_pages / NETVF_FRONT_TX_PARTS - 1))
         return false;
     for (unsigned i = 0; i < count; i++) {
-        struct netvf_front_page *page = &vif->tx[vif->tx_next++ % VIF_TX_PAGES];
+        struct netvf_front_page *page = &vif->tx[vif->tx_next++ % vif->tx_pages];
         /* Now at the page's beginning, now at its end. */
         uint16_t offset = (uint16_t)(i % 2 ? PAGE_SIZE - lengths[i] : 0);
 
@@ -258,4 +260,5 @@ void vif_report(const struct vif *vif)
 {
     printk("frames_sent=%lu\nframes_failed=%lu\nframes_received=%lu\nms=%lu\n", vif->sent,
            vif->failed, vif->received, (now() - vif->since) / NS_PER_MS);
+    printk("frames_by_window=%lu\n", vif_by_window(vif));
 }

@@ -60,7 +60,7 @@ void test_main(void)
 
     guest_init();
     /* The outside learns our address by this. */
-    if (!vif_open(&vif) || !vif_resolve(&vif))
+    if (!vif_start(&vif))
         return;
     for (unsigned i = 0; i < rounds; i++) {
         struct round round;
@@ -74,8 +74,7 @@ void test_main(void)
         printk("round %u: %lu packets, %lu a second\n", i, round.packets, rate(&round));
     }
     printk("packets=%lu\npps=%lu\n", packets, best);
-    vif_report(&vif);
-    if (!vif_close(&vif))
+    if (!vif_end(&vif))
         return;
     if (best)
         xtf_success("packets were received\n");

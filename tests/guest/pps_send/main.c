@@ -61,11 +61,10 @@ void test_main(void)
     bool good;
 
     guest_init();
-    if (!vif_open(&vif) || !vif_resolve(&vif))
+    if (!vif_start(&vif))
         return;
     good = generate(&vif, param_number("seconds", 4));
-    vif_report(&vif);
-    if (!vif_close(&vif))
+    if (!vif_end(&vif))
         return;
     if (good)
         xtf_success("packets were sent\n");

@@ -1,12 +1,6 @@
-"""The same bare-metal guests on the kernel's netback: the frontend core is no friend of our backend's only."""
+"""The same bare-metal guests on the kernel's netback, which has no window for them: the frontend core is no friend of our backend's only."""
 from labkit import baremetal
 
 
 def run(lab):
-    baremetal.need_tests(lab)
-    baremetal.start_peer(lab)
-    figures = {"echoed": baremetal.run_on_netback(lab, "front_echo", sent=200, received=200)["echoed"]}
-    figures["slot_frames"] = baremetal.run_on_netback(lab, "front_slots", sent=40, received=40)["frames"]
-    figures["sizes"] = baremetal.run_on_netback(lab, "front_sizes", sent=1500, received=1500)["sizes"]
-    gso = baremetal.run_on_netback(lab, "front_gso", sent=12, received=4)
-    return figures | {"gso_bytes": gso["gso_bytes_outside"], "gso_segments": gso["gso_segments_outside"], "stream_frames": gso["stream_frames"]}
+    return baremetal.front_tests(lab, lambda: baremetal.ByNetback(lab, window=baremetal.WINDOW), streamed=4)

@@ -1,47 +1,49 @@
-"""64-byte packets per second out of and into a bare-metal guest, by the kernel's netback and by a VF, in one boot."""
+"""64-byte packets per second out of and into a bare-metal guest, by the kernel's netback and by a VF in each of its ways, in one boot."""
 from labkit import baremetal, gauges, ours
 from labkit.base import TREE
 
-# It measures, and takes 40 s for it.
+# It measures, and takes some minutes for it.
 LONG = True
+TIMEOUT = 600
 
 SECONDS = 4
-OFFERED = (8000, 24000)
+OFFERED = (8000, 16000, 32000)
 OFFER_SECONDS = 2
 LEAST = 500
+ROUNDS = 2
 
 
-def sent(lab, run):
+def ways(lab):
+    return {"kernel": baremetal.ByNetback(lab),
+            "host": baremetal.ByVf(lab),
+            "window": baremetal.ByVf(lab, window=baremetal.WINDOW),
+            "iommu": baremetal.ByVf(lab, extra=ours.PASSTHROUGH, translation="iommu")}
+
+
+def sent(lab, way):
     before = gauges.arrived_outside(lab)
-    numbers = run(lab, "pps_send", sent=LEAST, received=1, seconds=SECONDS)
+    numbers = baremetal.run(lab, way, "pps_send", sent=LEAST, received=1, seconds=SECONDS)
     arrived = gauges.arrived_outside(lab) - before
     lab.check(arrived >= numbers["packets"] * 0.5, f"the guest says it has sent {numbers['packets']} packets, {arrived} came out")
     return numbers["pps"]
 
 
-def received(lab, vif, address, peer):
+def received(lab, way):
     """The best of several rates that are offered; a guest that is given more than it can take may take less."""
-    guest = baremetal.BareGuest(lab, "pps_receive", [vif], ip=address, peer=peer, rounds=len(OFFERED))
-    lab.guests.append(guest)
-    guest.create()
-    for number, rate in enumerate(OFFERED):
-        guest.wait_said(f"ready {number}\n")
-        lab.outside.run(["python3", TREE / "tests/bench/udp_send.py", address, rate, OFFER_SECONDS], timeout=OFFER_SECONDS + 20)
-    numbers = guest.expect_success()
-    lab.check(numbers["packets"] >= LEAST, f"{numbers['packets']} packets came in, {sum(OFFERED) * OFFER_SECONDS} were offered")
-    return guest, numbers["pps"]
+    def offer(guest):
+        for number, rate in enumerate(OFFERED):
+            guest.wait_said(f"ready {number}\n")
+            lab.outside.run(["python3", TREE / "tests/bench/udp_send.py", way.address, rate, OFFER_SECONDS], timeout=OFFER_SECONDS + 20)
+    return baremetal.run(lab, way, "pps_receive", sent=1, received=LEAST, during=offer, rounds=len(OFFERED))["pps"]
 
 
 def run(lab):
     lab.need_netvfd()
     baremetal.need_tests(lab)
-    figures = {"pps64_tx": sent(lab, baremetal.run_on_vf), "kernel_pps64_tx": sent(lab, baremetal.run_on_netback)}
-    before = baremetal.all_vf_packets(lab)
-    guest, figures["pps64_rx"] = received(lab, ours.vif(1), ours.address(1), lab.OUR_OUTSIDE)
-    vf = ours.serving_vf(lab, guest)
-    grown = (ours.vf_packets(lab, vf)[1] - before[vf][1]) & 0xFFFFFFFF
-    lab.check(grown >= LEAST, f"VF {vf} received {grown} packets")
-    guest.destroy()
-    guest, figures["kernel_pps64_rx"] = received(lab, ours.kernel_vif(1), "10.78.0.2", lab.KERNEL_OUTSIDE)
-    guest.destroy()
-    return figures
+    found = {}
+    # They take turns: what else the machine does then is nobody's advantage.
+    for _ in range(ROUNDS):
+        for name in ways(lab):
+            found.setdefault(f"{name}_pps64_tx", []).append(sent(lab, ways(lab)[name]))
+            found.setdefault(f"{name}_pps64_rx", []).append(received(lab, ways(lab)[name]))
+    return {key: max(rates) for key, rates in found.items()}
