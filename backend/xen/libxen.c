@@ -276,9 +276,10 @@ static void libxen_close(struct port *port)
     if (p->journal.file)
         release_left(p);
     if (p->journal.file && p->journal.file->irq.evtchn)
-        libxen_release_irq(p->call, p->xc, &p->journal.file->irq);
+        libxen_release_irq(p->call, p->xc, p->evtchn_argument, &p->journal.file->irq);
     journal_close(&p->journal);
     if (p->call) {
+        xencall_free_buffer(p->call, p->evtchn_argument);
         xencall_free_buffer(p->call, p->copy);
         xencall_free_buffer(p->call, p->unmap);
         xencall_free_buffer(p->call, p->map);
@@ -346,7 +347,8 @@ struct port *port_open(const char *name, uint16_t peer, const char *pci, struct 
     p->map = xencall_alloc_buffer(p->call, PORT_BATCH_MAX * sizeof *p->map);
     p->unmap = xencall_alloc_buffer(p->call, PORT_BATCH_MAX * sizeof *p->unmap);
     p->copy = xencall_alloc_buffer(p->call, PORT_BATCH_MAX * sizeof *p->copy);
-    if (!p->map || !p->unmap || !p->copy) {
+    p->evtchn_argument = xencall_alloc_buffer(p->call, sizeof *p->evtchn_argument);
+    if (!p->map || !p->unmap || !p->copy || !p->evtchn_argument) {
         why_fail(why, "no memory for hypercall arguments: %s", strerror(errno));
         goto fail;
     }

@@ -16,6 +16,12 @@
 /* The daemon runs in the control domain, which is the hardware domain: domain 0. */
 #define OWN_DOMID 0
 
+/* The argument of an event channel operation. Had beforehand: what is bound must be closed, whatever memory there is. */
+union libxen_evtchn {
+    struct evtchn_bind_pirq bind;
+    struct evtchn_close close;
+};
+
 struct libxen_port {
     struct port port;
     xencall_handle *call;
@@ -28,6 +34,7 @@ struct libxen_port {
     struct gnttab_map_grant_ref *map;
     struct gnttab_unmap_grant_ref *unmap;
     struct gnttab_copy *copy;
+    union libxen_evtchn *evtchn_argument;
 };
 
 static inline struct libxen_port *libxen_port(struct port *port)
@@ -47,6 +54,7 @@ int libxen_event_pending(struct port *port, uint32_t *local);
 int libxen_event_unmask(struct port *port, uint32_t local);
 int libxen_notify(struct port *port, uint32_t evtchn);
 /* Ends what bind_msix began, in Xen; works without the process that began it. */
-void libxen_release_irq(xencall_handle *call, xc_interface *xc, struct journal_irq *irq);
+void libxen_release_irq(xencall_handle *call, xc_interface *xc, union libxen_evtchn *argument,
+                        struct journal_irq *irq);
 
 #endif

@@ -49,38 +49,28 @@ out:
     return rc;
 }
 
-static int close_evtchn(xencall_handle *call, uint32_t evtchn)
+void libxen_release_irq(xencall_handle *call, xc_interface *xc, union libxen_evtchn *argument,
+                        struct journal_irq *irq)
 {
-    struct evtchn_close *close = xencall_alloc_buffer(call, sizeof *close);
-    int rc;
-
-    if (!close)
-        return -1;
-    *close = (struct evtchn_close){.port = evtchn};
-    rc = xencall2(call, __HYPERVISOR_event_channel_op, EVTCHNOP_close, (uintptr_t)close);
-    xencall_free_buffer(call, close);
-    return rc;
-}
-
-void libxen_release_irq(xencall_handle *call, xc_interface *xc, struct journal_irq *irq)
-{
-    close_evtchn(call, irq->evtchn);
+    argument->close = (struct evtchn_close){.port = irq->evtchn};
+    xencall2(call, __HYPERVISOR_event_channel_op, EVTCHNOP_close, (uintptr_t)argument);
     xc_physdev_unmap_pirq(xc, OWN_DOMID, irq->pirq);
     irq->evtchn = 0;
 }
 
-static int bind_pirq(xencall_handle *call, int pirq, uint32_t *evtchn)
+static int bind_pirq(struct libxen_port *p, int pirq, uint32_t *evtchn)
 {
-    struct evtchn_bind_pirq *bind = xencall_alloc_buffer(call, sizeof *bind);
-    int rc;
-
-    if (!bind)
+    p->evtchn_argument->bind = (struct evtchn_bind_pirq){.pirq = (uint32_t)pirq};
+    if (xencall2(p->call, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_pirq,
+                 (uintptr_t)p->evtchn_argument) < 0)
         return -1;
-    *bind = (struct evtchn_bind_pirq){.pirq = (uint32_t)pirq};
-    rc = xencall2(call, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_pirq, (uintptr_t)bind);
-    *evtchn = bind->port;
-    xencall_free_buffer(call, bind);
-    return rc;
+    *evtchn = p->evtchn_argument->bind.port;
+    return 0;
+}
+
+static void release_irq(struct libxen_port *p)
+{
+    libxen_release_irq(p->call, p->xc, p->evtchn_argument, &p->journal.file->irq);
 }
 
 /* No kernel driver owns the VF, so its interrupt comes as an event channel that we bind in Xen and the kernel's evtchn
@@ -103,7 +93,7 @@ int libxen_bind_msix(struct port *port, const char *pci, unsigned vector, uint32
     if (xc_physdev_map_pirq_msi(p->xc, OWN_DOMID, -1, &irq.pirq, (int)(device << 3 | function),
                                 (int)bus, (int)vector, table) < 0)
         return -1;
-    if (bind_pirq(p->call, irq.pirq, &irq.evtchn) < 0) {
+    if (bind_pirq(p, irq.pirq, &irq.evtchn) < 0) {
         saved = errno;
         xc_physdev_unmap_pirq(p->xc, OWN_DOMID, irq.pirq);
         errno = saved;
@@ -113,7 +103,7 @@ int libxen_bind_msix(struct port *port, const char *pci, unsigned vector, uint32
     adopt.port = irq.evtchn;
     if (ioctl(xenevtchn_fd(p->evtchn), EVTCHN_BIND_STATIC, &adopt) < 0) {
         saved = errno;
-        libxen_release_irq(p->call, p->xc, &p->journal.file->irq);
+        release_irq(p);
         errno = saved;
         return -1;
     }
@@ -128,7 +118,7 @@ int libxen_unbind(struct port *port, uint32_t local)
 
     /* The kernel does not close a port that it only adopted. */
     if (p->journal.file->irq.evtchn == local)
-        libxen_release_irq(p->call, p->xc, &p->journal.file->irq);
+        release_irq(p);
     return rc;
 }
 

@@ -30,6 +30,7 @@ struct recovery {
     xencall_handle *call;
     xc_interface *xc;
     struct gnttab_unmap_grant_ref *unmap;
+    union libxen_evtchn *evtchn;
     int (*quiesce)(const char *pci);
     unsigned stuck;
 };
@@ -67,7 +68,7 @@ static void recover_one(const char *name, void *context)
         return;
     }
     if (file->irq.evtchn)
-        libxen_release_irq(r->call, r->xc, &file->irq);
+        libxen_release_irq(r->call, r->xc, r->evtchn, &file->irq);
     for (unsigned i = 0; i < JOURNAL_CAPACITY; i++) {
         if (!file->records[i].live)
             continue;
@@ -93,11 +94,13 @@ unsigned port_recover(int (*quiesce)(const char *pci))
     r.call = xencall_open(NULL, 0);
     r.xc = xc_interface_open(NULL, NULL, 0);
     r.unmap = r.call ? xencall_alloc_buffer(r.call, sizeof *r.unmap) : NULL;
-    if (r.unmap && r.xc)
+    r.evtchn = r.call ? xencall_alloc_buffer(r.call, sizeof *r.evtchn) : NULL;
+    if (r.unmap && r.evtchn && r.xc)
         journal_each(recover_one, &r);
     else
         log_error("cannot open Xen's hypercall device: %s", strerror(errno));
     if (r.call) {
+        xencall_free_buffer(r.call, r.evtchn);
         xencall_free_buffer(r.call, r.unmap);
         xencall_close(r.call);
     }

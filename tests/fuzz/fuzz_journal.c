@@ -27,6 +27,7 @@ static uint8_t refuses;
 
 static char handle;
 static struct gnttab_unmap_grant_ref buffer;
+static union libxen_evtchn channel;
 
 xencall_handle *xencall_open(xentoollog_logger *logger, unsigned flags)
 {
@@ -44,14 +45,14 @@ int xencall_close(xencall_handle *call)
 void *xencall_alloc_buffer(xencall_handle *call, size_t size)
 {
     (void)call;
-    require(size == sizeof buffer);
-    return &buffer;
+    require(size == sizeof buffer || size == sizeof channel);
+    return size == sizeof buffer ? (void *)&buffer : (void *)&channel;
 }
 
 void xencall_free_buffer(xencall_handle *call, void *p)
 {
     (void)call;
-    require(p == &buffer);
+    require(p == &buffer || p == &channel);
 }
 
 xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *builder,
@@ -91,8 +92,10 @@ int xencall3(xencall_handle *call, unsigned op, uint64_t command, uint64_t args,
     return outcome & 2 ? -1 : 0;
 }
 
-void libxen_release_irq(xencall_handle *call, xc_interface *xc, struct journal_irq *irq)
+void libxen_release_irq(xencall_handle *call, xc_interface *xc, union libxen_evtchn *argument,
+                        struct journal_irq *irq)
 {
+    require(argument == &channel);
     (void)call;
     (void)xc;
     require(asked && quiet && irq->evtchn);
