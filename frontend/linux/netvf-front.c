@@ -302,7 +302,7 @@ static int start(struct program *p)
         return -1;
     }
     if (linux_port_open(&p->port, &what) < 0) {
-        fprintf(stderr, "netvf-front: %s cannot be opened: %s\n", what, strerror(errno));
+        fprintf(stderr, "netvf-front: %s cannot be had: %s\n", what, strerror(errno));
         return -1;
     }
     if (open_front(p) < 0)

@@ -113,11 +113,16 @@ static void unshare(struct netvf_front_port *port, struct netvf_front_page *page
     xengntshr_unshare(of(port)->pages, pages[0].bytes, count);
 }
 
+/* -1/errno if xenstore does not say. */
 static int own_domid(struct linux_port *p)
 {
     char text[16];
+    int r = store_read(&p->port, "domid", text, sizeof text);
 
-    return store_read(&p->port, "domid", text, sizeof text) > 0 ? atoi(text) : p->domid;
+    if (r > 0)
+        return atoi(text);
+    errno = r ? -r : EINVAL;
+    return -1;
 }
 
 /* xenevtchn_pending() is not to wait for an event. */
@@ -145,7 +150,7 @@ static bool moved(struct linux_port *p)
     int domid = own_domid(p);
     xenevtchn_handle *events;
 
-    if (domid == p->domid)
+    if (domid < 0 || domid == p->domid)
         return false;
     events = open_events();
     if (events) {
@@ -205,8 +210,9 @@ static int open_all(struct linux_port *p, const char **what)
     p->store = xs_open(0);
     if (!p->store)
         return -1;
+    *what = "the domain's id in xenstore";
     p->domid = own_domid(p);
-    return 0;
+    return p->domid < 0 ? -1 : 0;
 }
 
 int linux_port_open(struct netvf_front_port **port, const char **what)
