@@ -114,7 +114,7 @@ tests_unit_test_windows_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_windows_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_session_windows
-tests_unit_test_session_windows_SOURCES = tests/unit/test_session_windows.c $(SIM)
+tests_unit_test_session_windows_SOURCES = tests/unit/test_session_windows.c $(SESSION_WORLD)
 tests_unit_test_session_windows_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_session_windows_LDADD = $(TEST_LIBS)
 
@@ -129,7 +129,7 @@ tests_unit_test_session_resume_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_session_resume_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_session_switch
-tests_unit_test_session_switch_SOURCES = tests/unit/test_session_switch.c $(SIM)
+tests_unit_test_session_switch_SOURCES = tests/unit/test_session_switch.c $(SESSION_WORLD)
 tests_unit_test_session_switch_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_session_switch_LDADD = $(TEST_LIBS)
 
@@ -193,8 +193,10 @@ tests_unit_test_pci_SOURCES = tests/unit/test_pci.c backend/vf/pci.c backend/vf/
 tests_unit_test_pci_CFLAGS = $(TEST_CFLAGS) -DPF_SYSFS=\"tests/unit/sysfs\"
 tests_unit_test_pci_LDADD = $(TEST_LIBS)
 
+SESSION_WORLD = tests/unit/session_world.c tests/unit/session_world.h $(SIM)
+
 check_PROGRAMS += tests/unit/test_session
-tests_unit_test_session_SOURCES = tests/unit/test_session.c $(SIM)
+tests_unit_test_session_SOURCES = tests/unit/test_session.c $(SESSION_WORLD)
 tests_unit_test_session_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_session_LDADD = $(TEST_LIBS)
 

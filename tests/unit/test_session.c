@@ -3,39 +3,25 @@
  * each queue's packets go through its own rings, port and queue pair. The workers are real threads. */
 #include <check.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "common/why.h"
-#include "control/session.h"
 #include "datapath/tx.h"
-#include "sim/sim.h"
 #include "unit/runner.h"
+#include "unit/session_world.h"
 #include "xen/context.h"
 
 #define FRAME 60u
 
-static struct sim sims[VF_QUEUES_MAX]; /* a queue each: its port, its pair, the guest's rings */
-static struct sim ctrl_sim;            /* the control ring's port; the ring is in its page 0 */
-static struct session_plan plan;
-static struct session *session;
-static struct why why;
-
 static struct {
-    struct vf vf;
     struct vf_multicast multicast;
     unsigned started, stopped; /* queue pairs; times */
-    bool refuse_start, not_quiet, interrupts;
+    bool refuse_start, interrupts;
     uint64_t ring_dma[VF_QUEUES_MAX];
 } fake;
 
 static int fake_start(struct vf *vf, struct vf_queue_setup *queues, unsigned count,
                       struct why *reason)
 {
-    (void)vf;
     fake.started = count;
     if (fake.refuse_start)
         return why_fail(reason, "the VF does not start");
@@ -45,19 +31,17 @@ static int fake_start(struct vf *vf, struct vf_queue_setup *queues, unsigned cou
         ck_assert_ptr_nonnull(queues[i].ring_pages[VF_RING_PAGES - 1].va);
         ck_assert(i == 0 || queues[i].ring_pages != queues[i - 1].ring_pages);
         fake.ring_dma[i] = queues[i].ring_pages[0].dma;
-        queues[i].queue = &sims[i].queue;
     }
-    return 0;
+    return session_vf_start(vf, queues, count, reason);
 }
 
 /* Invariant 4: all that the VF can reach is still there. */
 static int fake_stop(struct vf *vf)
 {
-    (void)vf;
     fake.stopped++;
     for (unsigned i = 0; i < fake.started; i++)
         ck_assert_uint_gt(sims[i].own_pages, 0);
-    return fake.not_quiet ? -1 : 0;
+    return session_vf_stop(vf);
 }
 
 static void fake_count(struct vf *vf, struct vf_counters *counters)
@@ -74,36 +58,15 @@ static int fake_set_multicast(struct vf *vf, const struct vf_multicast *wanted, 
     return 0;
 }
 
-static const struct vf_ops fake_ops = {.family = "fake",
-                                       .start = fake_start,
-                                       .stop = fake_stop,
-                                       .set_multicast = fake_set_multicast,
-                                       .count = fake_count};
-
-static void send_all(struct sim *sim)
-{
-    sim_send(sim, SIM_QUEUE);
-}
-
 static void setup(void)
 {
     memset(&fake, 0, sizeof fake);
-    fake.vf = (struct vf){.ops = &fake_ops, .pci = "0000:01:10.0", .queues = 2, .held = true};
-    plan = (struct session_plan){
-        .vf = &fake.vf, .name = "vif1.0", .rx_notify = true, .sg = true, .mtu = VF_MTU};
-    plan.fault_fd = eventfd(0, EFD_CLOEXEC);
-    for (unsigned i = 0; i < VF_QUEUES_MAX; i++) {
-        sim_open(&sims[i]);
-        sims[i].point = send_all;
-        plan.ports[i] = &sims[i].port;
-        /* sim_open has made the rings of pages 0 and 1 */
-        plan.queue[i] =
-            (struct session_plan_queue){.tx_ring_ref = 0, .rx_ring_ref = 1, .tx_channel = 5};
-    }
-    sim_open(&ctrl_sim);
-    plan.ctrl_port = &ctrl_sim.port;
-    plan.ctrl_channel = 9;
-    session = NULL;
+    session_world_open(VF_QUEUES_MAX);
+    session_vf.ops = (struct vf_ops){.family = "fake",
+                                     .start = fake_start,
+                                     .stop = fake_stop,
+                                     .set_multicast = fake_set_multicast,
+                                     .count = fake_count};
 }
 
 static bool any_channel(const struct sim *sim)
@@ -126,30 +89,10 @@ static void nothing_left(void)
     ck_assert(!any_channel(&ctrl_sim));
 }
 
-static void teardown(void)
-{
-    sim_close(&ctrl_sim);
-    for (unsigned i = 0; i < VF_QUEUES_MAX; i++) {
-        ck_assert_uint_eq(sims[i].stray, 0);
-        sim_close(&sims[i]);
-    }
-    close(plan.fault_fd);
-}
-
 static void start(unsigned queues)
 {
     plan.queues = queues;
     ck_assert_msg(session_start(&session, &plan, &why) == 0, "%s", why.text);
-}
-
-static void wait_for(const volatile uint32_t *word, uint32_t value)
-{
-    struct timespec moment = {0, 1000000};
-
-    for (unsigned i = 0; *word != value; i++) {
-        ck_assert_uint_lt(i, 5000);
-        nanosleep(&moment, NULL);
-    }
 }
 
 /* The guest sends on one queue, and its buffers there are pinned. */
@@ -187,7 +130,7 @@ END_TEST
 /* Xen does not survive the end of a device whose interrupt is bound behind dom0's kernel's back. */
 START_TEST(polls_what_can_be_switched_off)
 {
-    fake.vf.held = false;
+    session_vf.vf.held = false;
     start(1);
     ck_assert(!fake.interrupts && !session_interrupts(session));
     ck_assert_int_eq(session_stop(session), 0);
@@ -383,7 +326,7 @@ END_TEST
 START_TEST(more_queues_than_pairs)
 {
     plan.queues = 2;
-    fake.vf.queues = 1;
+    session_vf.vf.queues = 1;
     ck_assert_int_eq(session_start(&session, &plan, &why), -1);
     ck_assert_ptr_nonnull(strstr(why.text, "has 1 queue pairs, and the guest uses 2 queues"));
     ck_assert_uint_eq(fake.started, 0);
@@ -528,7 +471,7 @@ START_TEST(vf_is_not_quiet)
     start(2);
     use(0, 1);
     use(1, 1);
-    fake.not_quiet = true;
+    session_vf.not_quiet = true;
     ck_assert_int_eq(session_stop(session), -1);
     for (unsigned i = 0; i < 2; i++) {
         ck_assert_uint_gt(sims[i].own_pages, 0);
@@ -544,7 +487,7 @@ int main(void)
     Suite *suite = suite_create("session");
     TCase *test = tcase_create("session");
 
-    tcase_add_checked_fixture(test, setup, teardown);
+    tcase_add_checked_fixture(test, setup, session_world_close);
     tcase_set_timeout(test, 30);
     tcase_add_loop_test(test, starts_and_stops, 1, VF_QUEUES_MAX + 1);
     tcase_add_test(test, polls_what_can_be_switched_off);

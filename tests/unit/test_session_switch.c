@@ -5,17 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 #include <xen/grant_table.h>
 
-#include "common/why.h"
-#include "control/session.h"
 #include "datapath/tx.h"
-#include "sim/sim.h"
 #include "translate/translate.h"
 #include "unit/runner.h"
+#include "unit/session_world.h"
 #include "xen/context.h"
 
 #define QUEUES  2u
@@ -25,19 +20,10 @@
 /* Of a queue, in the context: descriptor rings and copies of what is sent. */
 #define PAGES (VF_RING_PAGES + TX_PAGES)
 
-static struct sim sims[QUEUES];
 static struct port_ops port_ops;
-static struct session_plan plan;
-static struct session *session;
-static struct why why;
-static bool stuck; /* the VF takes frames and sends none */
-
-static struct {
-    struct vf vf, other;
-    bool running;
-    unsigned starts;
-    const struct vf *started;
-} fake;
+static struct vf other_vf;
+static const struct vf *started;
+static unsigned starts;
 
 /* The guest's IOMMU context. Its second queue has its pages at SPLIT and above, so that a frame's number tells whose it
  * is. */
@@ -56,8 +42,8 @@ static struct context *open_context(const char *name, uint16_t domid, const char
 {
     (void)domid;
     ck_assert_str_eq(name, "vif1.0");
-    ck_assert_str_eq(pci, fake.vf.pci);
-    ck_assert(!guest.open && !fake.running);
+    ck_assert_str_eq(pci, session_vf.vf.pci);
+    ck_assert(!guest.open && !session_vf.running);
     ck_assert_uint_eq(pages, QUEUES * PAGES);
     if (guest.refuse) {
         why_fail(reason, REFUSAL);
@@ -74,7 +60,7 @@ static struct context *open_context(const char *name, uint16_t domid, const char
 static int close_context(struct context *context)
 {
     ck_assert_ptr_eq(context, &guest.context);
-    ck_assert(guest.open && !fake.running);
+    ck_assert(guest.open && !session_vf.running);
     for (unsigned i = 0; i < QUEUES; i++) {
         sims[i].port.ops->dma_free(&sims[i].port, &context->pages[i * PAGES], PAGES);
         sims[i].in_context = false;
@@ -113,26 +99,16 @@ static const struct context_ops contexts = {
 static int vf_start(struct vf *vf, struct vf_queue_setup *queues, unsigned count,
                     struct why *reason)
 {
-    (void)reason;
     ck_assert_uint_eq(count, QUEUES);
-    ck_assert(!fake.running);
+    ck_assert(!session_vf.running);
     for (unsigned i = 0; i < count; i++) {
         /* In a context it knows of no page of dom0's. */
         ck_assert(guest.open == (queues[i].ring_pages == &guest.context.pages[i * PAGES]));
         ck_assert(queues[i].interrupts);
-        queues[i].queue = &sims[i].queue;
     }
-    fake.running = true;
-    fake.started = vf;
-    fake.starts++;
-    return 0;
-}
-
-static int vf_stop(struct vf *vf)
-{
-    (void)vf;
-    fake.running = false;
-    return 0;
+    started = vf;
+    starts++;
+    return session_vf_start(vf, queues, count, reason);
 }
 
 static void vf_count(struct vf *vf, struct vf_counters *counters)
@@ -140,20 +116,6 @@ static void vf_count(struct vf *vf, struct vf_counters *counters)
     (void)vf;
     *counters = (struct vf_counters){.tx_packets = sims[0].tx_sent + sims[1].tx_sent};
 }
-
-static int vf_set_multicast(struct vf *vf, const struct vf_multicast *wanted, struct why *reason)
-{
-    (void)vf;
-    (void)wanted;
-    (void)reason;
-    return 0;
-}
-
-static const struct vf_ops vf_ops = {.family = "fake",
-                                     .start = vf_start,
-                                     .stop = vf_stop,
-                                     .set_multicast = vf_set_multicast,
-                                     .count = vf_count};
 
 /* Xen maps a device's interrupts to dom0 only while it is dom0's. */
 static int bind_msix(struct port *port, const char *pci, unsigned vector, uint32_t *local)
@@ -166,46 +128,29 @@ static int bind_msix(struct port *port, const char *pci, unsigned vector, uint32
 static void move(struct port *port, const char *pci)
 {
     (void)pci;
-    ck_assert(!fake.running && !guest.open);
+    ck_assert(!session_vf.running && !guest.open);
     ck_assert_uint_eq(((struct sim *)port)->live_pins, 0);
-}
-
-static void send_all(struct sim *sim)
-{
-    if (!__atomic_load_n(&stuck, __ATOMIC_ACQUIRE))
-        sim_send(sim, SIM_QUEUE);
 }
 
 static void setup(void)
 {
-    memset(&fake, 0, sizeof fake);
     memset(&guest, 0, sizeof guest);
-    fake.vf = (struct vf){.ops = &vf_ops, .pci = "0000:01:10.0", .queues = QUEUES, .held = true};
-    fake.other = (struct vf){.ops = &vf_ops, .pci = "0000:01:10.2", .queues = QUEUES, .held = true};
-    plan = (struct session_plan){.vf = &fake.vf,
-                                 .name = "vif1.0",
-                                 .mac = {0x00, 0x16, 0x3e, 1, 2, 3},
-                                 .queues = QUEUES,
-                                 .rx_notify = true,
-                                 .sg = true,
-                                 .contexts = &contexts,
-                                 .translation = TRANSLATION_HOST,
-                                 .mtu = VF_MTU};
-    plan.fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    stuck = false;
-    for (unsigned i = 0; i < QUEUES; i++) {
-        sim_open(&sims[i]);
-        port_ops = *sims[i].port.ops;
-        port_ops.bind_msix = bind_msix;
-        port_ops.move = move;
+    session_world_open(QUEUES);
+    session_vf.ops.start = vf_start;
+    session_vf.ops.count = vf_count;
+    other_vf = session_vf.vf;
+    strcpy(other_vf.pci, "0000:01:10.2");
+    started = NULL;
+    starts = 0;
+    memcpy(plan.mac, "\0\x16\x3e\1\2\3", 6);
+    plan.contexts = &contexts;
+    plan.translation = TRANSLATION_HOST;
+    port_ops = *sims[0].port.ops;
+    port_ops.bind_msix = bind_msix;
+    port_ops.move = move;
+    for (unsigned i = 0; i < QUEUES; i++)
         sims[i].port.ops = &port_ops;
-        sims[i].point = send_all;
-        sims[i].next_page = i ? SPLIT : sims[i].next_page;
-        plan.ports[i] = &sims[i].port;
-        /* sim_open has made the rings of pages 0 and 1 */
-        plan.queue[i] =
-            (struct session_plan_queue){.tx_ring_ref = 0, .rx_ring_ref = 1, .tx_channel = 5};
-    }
+    sims[1].next_page = SPLIT;
     guest.context =
         (struct context){.ops = &contexts, .grants = guest.grants, .grant_count = SIM_PAGES};
     for (unsigned i = 0; i < SIM_PAGES; i++) {
@@ -216,25 +161,14 @@ static void setup(void)
 
 static void teardown(void)
 {
-    ck_assert(!guest.open && !fake.running);
+    ck_assert(!guest.open && !session_vf.running);
     ck_assert_uint_eq(guest.mapped, 0);
     for (unsigned i = 0; i < QUEUES; i++) {
-        ck_assert_uint_eq(sims[i].stray, 0);
         ck_assert_uint_eq(sims[i].live_pins, 0);
         ck_assert_uint_eq(sims[i].own_pages, 0);
         ck_assert_uint_eq(sims[i].mapped_rings, 0);
-        sim_close(&sims[i]);
     }
-    close(plan.fault_fd);
-}
-
-static void wait_for(const uint32_t *word, uint32_t value)
-{
-    const struct timespec moment = {0, 1000000};
-
-    for (unsigned i = 0; i < 5000 && __atomic_load_n(word, __ATOMIC_ACQUIRE) != value; i++)
-        nanosleep(&moment, NULL);
-    ck_assert_uint_eq(__atomic_load_n(word, __ATOMIC_ACQUIRE), value);
+    session_world_close();
 }
 
 static void push(struct sim *sim, unsigned count)
@@ -297,7 +231,7 @@ static int part(unsigned count)
     unsigned pins = guest.open ? 0 : count + BUFFERS;
     int rc;
 
-    __atomic_store_n(&stuck, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&session_vf.stuck, true, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < QUEUES; i++) {
         uint32_t posted = sims[i].tx_posted;
 
@@ -310,7 +244,7 @@ static int part(unsigned count)
         ck_assert_uint_eq(sims[i].live_pins, pins);
         ck_assert_uint_eq(sims[i].tx_ring->rsp_prod, sims[i].tx_ring->req_prod - count);
     }
-    fake.running = false;
+    session_vf.running = false;
     rc = session_flush(session);
     for (unsigned i = 0; i < QUEUES; i++) {
         ck_assert_uint_eq(sims[i].live_pins, 0);
@@ -321,7 +255,7 @@ static int part(unsigned count)
         sims[i].rx_posted = sims[i].rx_filled = sims[i].rx_reaped = 0;
     }
     ck_assert(!guest.open);
-    __atomic_store_n(&stuck, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&session_vf.stuck, false, __ATOMIC_RELEASE);
     return rc;
 }
 
@@ -332,7 +266,7 @@ static void is_on(const char *translation)
     ck_assert_str_eq(session_translation(session, &reason), translation);
     ck_assert(guest.open == (strcmp(translation, "iommu") == 0));
     ck_assert(guest.open == (reason == NULL));
-    ck_assert(fake.running && session_interrupts(session));
+    ck_assert(session_vf.running && session_interrupts(session));
     ck_assert_int_eq(session_state(session, &why), SESSION_RUNNING);
 }
 
@@ -359,7 +293,7 @@ START_TEST(there_and_back)
         is_on(host ? "host" : "iommu");
         works();
         ck_assert_int_eq(part(3), 0);
-        resume(host ? TRANSLATION_IOMMU : TRANSLATION_HOST, &fake.vf);
+        resume(host ? TRANSLATION_IOMMU : TRANSLATION_HOST, &session_vf.vf);
     }
     works();
     session_count(session, &counters);
@@ -367,7 +301,7 @@ START_TEST(there_and_back)
     ck_assert_uint_eq(counters.tx_dropped, QUEUES * 4 * 3);
     ck_assert_uint_eq(counters.rx_packets, QUEUES * 5);
     ck_assert_uint_eq(counters.tx_wire_packets, QUEUES * 5 * 2);
-    ck_assert_uint_eq(fake.starts, 5);
+    ck_assert_uint_eq(starts, 5);
     end();
 }
 END_TEST
@@ -380,7 +314,7 @@ START_TEST(no_grant_operation_in_a_context)
     works();
     ck_assert_int_eq(part(1), 0);
     calls = sims[0].calls + sims[1].calls;
-    resume(TRANSLATION_IOMMU, &fake.vf);
+    resume(TRANSLATION_IOMMU, &session_vf.vf);
     works();
     ck_assert_int_eq(part(1), 0);
     ck_assert_uint_gt(calls, 0);
@@ -396,13 +330,13 @@ START_TEST(context_is_refused)
     guest.refuse = true;
     ck_assert_int_eq(part(2), 0);
     session_set_translation(session, TRANSLATION_IOMMU);
-    ck_assert_int_eq(session_resume(session, &fake.vf, &why), -1);
+    ck_assert_int_eq(session_resume(session, &session_vf.vf, &why), -1);
     ck_assert_str_eq(why.text, REFUSAL);
     ck_assert_int_eq(errno, EOPNOTSUPP);
-    ck_assert_uint_eq(fake.starts, 1);
+    ck_assert_uint_eq(starts, 1);
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);
-    resume(TRANSLATION_HOST, &fake.vf);
+    resume(TRANSLATION_HOST, &session_vf.vf);
     is_on("host");
     works();
     end();
@@ -416,14 +350,14 @@ START_TEST(auto_does_without)
     begin();
     guest.refuse = true;
     ck_assert_int_eq(part(0), 0);
-    resume(TRANSLATION_AUTO, &fake.vf);
+    resume(TRANSLATION_AUTO, &session_vf.vf);
     is_on("host");
     session_translation(session, &reason);
     ck_assert_str_eq(reason, REFUSAL);
     works();
     guest.refuse = false;
     ck_assert_int_eq(part(0), 0);
-    resume(TRANSLATION_AUTO, &fake.vf);
+    resume(TRANSLATION_AUTO, &session_vf.vf);
     is_on("iommu");
     works();
     end();
@@ -438,13 +372,13 @@ START_TEST(fails_in_the_context)
     sims[1].fail_setup =
         sims[1].setup_calls + 3; /* interrupt, the context's pages, private copies */
     session_set_translation(session, TRANSLATION_IOMMU);
-    ck_assert_int_eq(session_resume(session, &fake.vf, &why), -1);
+    ck_assert_int_eq(session_resume(session, &session_vf.vf, &why), -1);
     ck_assert_ptr_nonnull(strstr(why.text, "no pages for descriptor rings"));
     ck_assert(guest.open);
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);
     ck_assert(!guest.open);
-    resume(TRANSLATION_HOST, &fake.vf);
+    resume(TRANSLATION_HOST, &session_vf.vf);
     is_on("host");
     works();
     end();
@@ -458,8 +392,8 @@ START_TEST(vf_stays_in_the_context)
     works();
     guest.stays = true;
     ck_assert_int_eq(part(1), 1);
-    resume(TRANSLATION_HOST, &fake.other);
-    ck_assert_ptr_eq(fake.started, &fake.other);
+    resume(TRANSLATION_HOST, &other_vf);
+    ck_assert_ptr_eq(started, &other_vf);
     is_on("host");
     works();
     end();
@@ -474,14 +408,14 @@ START_TEST(none_in_between)
     works();
     ck_assert_int_eq(part(2), 0);
     resume(TRANSLATION_IOMMU, NULL);
-    ck_assert(!guest.open && !fake.running);
+    ck_assert(!guest.open && !session_vf.running);
     for (unsigned i = 0; i < QUEUES; i++) {
         push(&sims[i], 5);
         answered(&sims[i], 5, NETIF_RSP_ERROR);
     }
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);
-    resume(TRANSLATION_IOMMU, &fake.vf);
+    resume(TRANSLATION_IOMMU, &session_vf.vf);
     is_on("iommu");
     works();
     end();

@@ -2,18 +2,12 @@
 /* A session whose guest has a window: the control ring's thread asks, the worker owns, both are real threads. What is in
  * the window outlives a VF, and nothing of it outlives the session. */
 #include <check.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "common/why.h"
-#include "control/session.h"
 #include "control/windows.h"
-#include "sim/sim.h"
-#include "xen/context.h"
 #include "unit/runner.h"
+#include "unit/session_world.h"
+#include "xen/context.h"
 
 #define FRAME    1000u
 #define PAGES    8u
@@ -21,132 +15,50 @@
 
 DEFINE_RING_TYPES(ctrl_test, struct xen_netif_ctrl_request, struct xen_netif_ctrl_response);
 
-/* The queue's port and the control ring's, each with a table of the guest's pages: the same numbers in both. */
-static struct sim sim, ctrl_sim;
-static struct session_plan plan;
-static struct session *session;
 static struct window_budget budget;
-static struct why why;
 static ctrl_test_sring_t *ring;
 static uint32_t list_gref, grefs[PAGES];
-static unsigned stops;
-static bool not_quiet;
-
-static int vf_start(struct vf *vf, struct vf_queue_setup *queues, unsigned count,
-                    struct why *reason)
-{
-    (void)vf;
-    (void)count;
-    (void)reason;
-    queues[0].queue = &sim.queue;
-    return 0;
-}
-
-/* Invariant 4: all of the window is there as long as the VF may reach it. */
-static int vf_stop(struct vf *vf)
-{
-    (void)vf;
-    stops++;
-    return not_quiet ? -1 : 0;
-}
-
-static void vf_count(struct vf *vf, struct vf_counters *counters)
-{
-    (void)vf;
-    memset(counters, 0, sizeof *counters);
-}
-
-static int vf_set_multicast(struct vf *vf, const struct vf_multicast *wanted, struct why *reason)
-{
-    (void)vf;
-    (void)wanted;
-    (void)reason;
-    return 0;
-}
-
-static const struct vf_ops vf_ops = {.family = "fake",
-                                     .start = vf_start,
-                                     .stop = vf_stop,
-                                     .set_multicast = vf_set_multicast,
-                                     .count = vf_count};
-static struct vf vf;
 
 static void move(struct port *port, const char *pci)
 {
     (void)port;
-    ck_assert_str_eq(pci, vf.pci);
-}
-
-static void send_all(struct sim *same)
-{
-    sim_send(same, SIM_QUEUE);
+    ck_assert_str_eq(pci, session_vf.vf.pci);
 }
 
 static void setup(void)
 {
     static struct port_ops ops[2];
 
-    sim_open(&sim);
-    sim_open(&ctrl_sim);
-    sim.point = send_all;
-    ops[0] = *sim.port.ops;
+    session_world_open(1);
+    /* The guest's pages have the same numbers in both ports. */
+    ops[0] = *sims[0].port.ops;
     ops[1] = *ctrl_sim.port.ops;
     ops[0].move = ops[1].move = move;
-    sim.port.ops = &ops[0];
+    sims[0].port.ops = &ops[0];
     ctrl_sim.port.ops = &ops[1];
     ring = (ctrl_test_sring_t *)ctrl_sim.tx_ring;
     list_gref = sim_grant(&ctrl_sim, false);
-    ck_assert_uint_eq(sim_grant(&sim, false), list_gref);
+    ck_assert_uint_eq(sim_grant(&sims[0], false), list_gref);
     for (unsigned i = 0; i < PAGES; i++) {
         grefs[i] = sim_grant(&ctrl_sim, false);
-        ck_assert_uint_eq(sim_grant(&sim, false), grefs[i]);
+        ck_assert_uint_eq(sim_grant(&sims[0], false), grefs[i]);
     }
     window_budget_init(&budget, 100, 40);
-    vf = (struct vf){.ops = &vf_ops, .pci = "0000:01:10.0", .queues = 1, .held = true};
-    plan = (struct session_plan){
-        .vf = &vf,
-        .name = "vif1.0",
-        .rx_notify = true,
-        .sg = true,
-        .mtu = VF_MTU,
-        .queues = 1,
-        .queue[0] = {.tx_ring_ref = 0, .rx_ring_ref = 1, .tx_channel = 5},
-        .ports[0] = &sim.port,
-        .ctrl_ring = true,
-        .ctrl_ring_ref = 0,
-        .ctrl_channel = 9,
-        .ctrl_port = &ctrl_sim.port,
-        .windows = &budget,
-        .fault_fd = eventfd(0, EFD_CLOEXEC),
-    };
-    stops = 0;
-    not_quiet = false;
+    plan.ctrl_ring = true;
+    plan.windows = &budget;
     ck_assert_msg(session_start(&session, &plan, &why) == 0, "%s", why.text);
 }
 
 static void teardown(void)
 {
     if (session)
-        ck_assert_int_eq(session_stop(session), not_quiet ? -1 : 0);
-    ck_assert_uint_eq(sim.stray, 0);
+        ck_assert_int_eq(session_stop(session), session_vf.not_quiet ? -1 : 0);
     ck_assert_uint_eq(ctrl_sim.views, 0);
-    ck_assert_uint_eq(ctrl_sim.mapped_rings + sim.mapped_rings, 0);
+    ck_assert_uint_eq(ctrl_sim.mapped_rings + sims[0].mapped_rings, 0);
     ck_assert_uint_eq(budget.used + budget.used_by[0], 0);
-    if (!not_quiet)
-        ck_assert_uint_eq(sim.live_pins, 0);
-    sim_close(&sim);
-    sim_close(&ctrl_sim);
-    close(plan.fault_fd);
-}
-
-static void wait_for(const volatile uint32_t *word, uint32_t value)
-{
-    struct timespec moment = {0, 1000000};
-
-    for (unsigned i = 0; *word != value; i++) {
-        ck_assert_uint_lt(i, 5000);
-        nanosleep(&moment, NULL);
-    }
+    if (!session_vf.not_quiet)
+        ck_assert_uint_eq(sims[0].live_pins, 0);
+    session_world_close();
 }
 
 static uint32_t *words(void)
@@ -187,9 +99,9 @@ static uint32_t size(void)
 static void send_frames(unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        sim_push_tx(&sim, grefs[i % PAGES], 0, 0, i, FRAME);
-    sim_event(&sim, 1);
-    wait_for(&sim.tx_ring->rsp_prod, sim.tx_ring->req_prod);
+        sim_push_tx(&sims[0], grefs[i % PAGES], 0, 0, i, FRAME);
+    sim_event(&sims[0], 1);
+    wait_for(&sims[0].tx_ring->rsp_prod, sims[0].tx_ring->req_prod);
 }
 
 static void post_buffers(unsigned count)
@@ -197,12 +109,12 @@ static void post_buffers(unsigned count)
     struct session_counters counters;
 
     for (unsigned i = 0; i < count; i++)
-        sim_push_rx(&sim, grefs[i], i);
-    sim_event(&sim, 1);
-    for (unsigned i = 0; sim.rx_posted - sim.rx_filled < count && i < 5000; i++)
+        sim_push_rx(&sims[0], grefs[i], i);
+    sim_event(&sims[0], 1);
+    for (unsigned i = 0; sims[0].rx_posted - sims[0].rx_filled < count && i < 5000; i++)
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     session_count(session, &counters);
-    ck_assert_uint_eq(sim.rx_posted - sim.rx_filled, count);
+    ck_assert_uint_eq(sims[0].rx_posted - sims[0].rx_filled, count);
 }
 
 START_TEST(no_grant_operation_for_a_packet)
@@ -214,10 +126,10 @@ START_TEST(no_grant_operation_for_a_packet)
     ck_assert_uint_eq(add(PAGES), 0);
     ck_assert_uint_eq(session_window_pages(session), PAGES);
     ck_assert_uint_eq(budget.used_by[0], PAGES);
-    ops = sim.grant_ops;
+    ops = sims[0].grant_ops;
     post_buffers(4);
     send_frames(200);
-    ck_assert_uint_eq(sim.grant_ops, ops);
+    ck_assert_uint_eq(sims[0].grant_ops, ops);
     session_count(session, &counters);
     ck_assert_uint_eq(counters.window_slots, 4 + 200);
     ck_assert_uint_eq(counters.window_reads, 200);
@@ -237,7 +149,7 @@ START_TEST(removal_leaves_what_the_vf_has)
     ck_assert_uint_eq(answer().data, PAGES - 3);
     for (unsigned i = 0; i < PAGES; i++)
         ck_assert_uint_eq(list[i].status, i < 3 ? 2 : 0);
-    ck_assert_uint_eq(sim.live_pins, 3);
+    ck_assert_uint_eq(sims[0].live_pins, 3);
     ck_assert_uint_eq(ctrl_sim.views, 3);
     ck_assert_uint_eq(session_window_pages(session), 3);
 }
@@ -252,18 +164,18 @@ START_TEST(outlives_a_vf)
     post_buffers(3);
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);
-    ck_assert_uint_eq(sim.live_pins, PAGES);
-    sim.tx_reaped = sim.tx_sent = sim.tx_rung = sim.tx_posted;
-    sim.rx_reaped = sim.rx_filled = sim.rx_posted;
+    ck_assert_uint_eq(sims[0].live_pins, PAGES);
+    sims[0].tx_reaped = sims[0].tx_sent = sims[0].tx_rung = sims[0].tx_posted;
+    sims[0].rx_reaped = sims[0].rx_filled = sims[0].rx_posted;
     ck_assert_int_eq(session_resume(session, NULL, &why), 0);
     ck_assert_uint_eq(size(), 40);
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);
-    ops = sim.grant_ops;
-    ck_assert_int_eq(session_resume(session, &vf, &why), 0);
+    ops = sims[0].grant_ops;
+    ck_assert_int_eq(session_resume(session, &session_vf.vf, &why), 0);
     send_frames(20);
-    ck_assert_uint_eq(sim.grant_ops, ops);
-    ck_assert_uint_eq(sim.live_pins, PAGES);
+    ck_assert_uint_eq(sims[0].grant_ops, ops);
+    ck_assert_uint_eq(sims[0].live_pins, PAGES);
 }
 END_TEST
 
@@ -276,7 +188,7 @@ START_TEST(asked_while_there_is_no_worker)
     ck_assert_uint_ne(words()[CTRL_RSP], ring->req_prod);
     if (_i == 0) {
         ck_assert_int_eq(session_flush(session), 0);
-        ck_assert_int_eq(session_resume(session, &vf, &why), 0);
+        ck_assert_int_eq(session_resume(session, &session_vf.vf, &why), 0);
         ck_assert_uint_eq(answer().status, 0);
         ck_assert_uint_eq(session_window_pages(session), PAGES);
     }
@@ -289,12 +201,12 @@ START_TEST(rests)
     ck_assert_uint_eq(add(PAGES), 0);
     post_buffers(3);
     ck_assert(session_rest_windows(session, true));
-    ck_assert_uint_eq(sim.live_pins, 3);
+    ck_assert_uint_eq(sims[0].live_pins, 3);
     ck_assert_uint_eq(session_window_pages(session), PAGES);
     send_frames(20);
-    ck_assert_uint_eq(sim.live_pins, 3);
+    ck_assert_uint_eq(sims[0].live_pins, 3);
     ck_assert(session_rest_windows(session, false));
-    ck_assert_uint_eq(sim.live_pins, PAGES);
+    ck_assert_uint_eq(sims[0].live_pins, PAGES);
 }
 END_TEST
 
@@ -307,7 +219,7 @@ static struct context *open_context(const char *name, uint16_t domid, const char
     (void)domid;
     (void)pci;
     (void)reason;
-    sim.port.ops->dma_alloc(&sim.port, context.pages, pages);
+    sims[0].port.ops->dma_alloc(&sims[0].port, context.pages, pages);
     return &context;
 }
 
@@ -322,7 +234,7 @@ static void go_over(enum translation translation)
     session_pause(session);
     ck_assert_int_eq(session_flush(session), 0);
     session_set_translation(session, translation);
-    ck_assert_msg(session_resume(session, &vf, &why) == 0, "%s", why.text);
+    ck_assert_msg(session_resume(session, &session_vf.vf, &why) == 0, "%s", why.text);
 }
 
 /* With the guest's own addresses there is nothing to be saved: no window is given out, and one that is there is not used,
@@ -343,9 +255,9 @@ START_TEST(in_the_guests_context)
     ck_assert_uint_eq(session_window_pages(session), PAGES);
     go_over(TRANSLATION_HOST);
     ck_assert_uint_eq(size(), 40);
-    ops = sim.grant_ops;
+    ops = sims[0].grant_ops;
     send_frames(20);
-    ck_assert_uint_eq(sim.grant_ops, ops);
+    ck_assert_uint_eq(sims[0].grant_ops, ops);
 }
 END_TEST
 
@@ -354,10 +266,10 @@ START_TEST(vf_is_not_quiet)
 {
     ck_assert_uint_eq(add(PAGES), 0);
     post_buffers(2);
-    not_quiet = true;
+    session_vf.not_quiet = true;
     ck_assert_int_eq(session_stop(session), -1);
     session = NULL;
-    ck_assert_uint_eq(sim.live_pins, PAGES);
+    ck_assert_uint_eq(sims[0].live_pins, PAGES);
 }
 END_TEST
 
