@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "sim/fake_xen.h"
+/* libxencall, libxengnttab and libxenevtchn in memory: hypercalls, grants, event channels; and which call is to fail. */
+#include "sim/fake_xen_private.h"
 
 #include <xenctrl.h> /* first: it selects the tools' view of the public headers */
 #include <xencall.h>
 #include <xenevtchn.h>
-#include <xenforeignmemory.h>
 #include <xengnttab.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#define PAGE       4096u
 #define FIRST_GREF 8u
 
 struct fake_xen fake_xen;
@@ -39,14 +36,6 @@ static bool
 static int event_fd;
 static char handle;
 
-#define expect(ok)                                                               \
-    do {                                                                         \
-        if (!(ok)) {                                                             \
-            fprintf(stderr, "%s:%d: Xen's side: %s\n", __FILE__, __LINE__, #ok); \
-            abort();                                                             \
-        }                                                                        \
-    } while (0)
-
 bool fake_xen_fails(void)
 {
     if (++fake_xen.calls != fake_xen.fail_call)
@@ -55,7 +44,7 @@ bool fake_xen_fails(void)
     return true;
 }
 
-static void *open_handle(void)
+void *fake_xen_open_handle(void)
 {
     if (fake_xen_fails())
         return NULL;
@@ -63,17 +52,22 @@ static void *open_handle(void)
     return &handle;
 }
 
-static int close_handle(const void *which)
+bool fake_xen_is_handle(const void *which)
 {
-    expect(which == &handle && fake_xen.handles);
+    return which == &handle && fake_xen.handles;
+}
+
+int fake_xen_close_handle(const void *which)
+{
+    expect(fake_xen_is_handle(which));
     fake_xen.handles--;
     return 0;
 }
 
-static void *pages(size_t count)
+void *fake_xen_pages(size_t count)
 {
-    void *bytes =
-        mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *bytes = mmap(NULL, count * FAKE_XEN_PAGE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     expect(bytes != MAP_FAILED);
     return bytes;
@@ -91,17 +85,17 @@ xencall_handle *xencall_open(xentoollog_logger *logger, unsigned flags)
 {
     (void)logger;
     (void)flags;
-    return open_handle();
+    return fake_xen_open_handle();
 }
 
 int xencall_close(xencall_handle *call)
 {
-    return close_handle(call);
+    return fake_xen_close_handle(call);
 }
 
 void *xencall_alloc_buffer(xencall_handle *call, size_t size)
 {
-    expect((void *)call == &handle);
+    expect(fake_xen_is_handle(call));
     if (fake_xen_fails())
         return NULL;
     fake_xen.buffers++;
@@ -110,7 +104,7 @@ void *xencall_alloc_buffer(xencall_handle *call, size_t size)
 
 void xencall_free_buffer(xencall_handle *call, void *bytes)
 {
-    expect((void *)call == &handle);
+    expect(fake_xen_is_handle(call));
     fake_xen.buffers -= bytes != NULL;
     free(bytes);
 }
@@ -126,7 +120,7 @@ static void map_one(struct gnttab_map_grant_ref *map)
     while (pins[slot].live)
         expect(++slot < FAKE_XEN_PINS);
     pins[slot].live = true;
-    pins[slot].dma = (uint64_t)(map->dom + 1u) << 32 | (uint64_t)map->ref * PAGE;
+    pins[slot].dma = (uint64_t)(map->dom + 1u) << 32 | (uint64_t)map->ref * FAKE_XEN_PAGE;
     map->handle = slot;
     map->dev_bus_addr = pins[slot].dma;
     fake_xen.pins++;
@@ -154,7 +148,7 @@ int xencall3(xencall_handle *call, unsigned op, uint64_t command, uint64_t args,
 {
     void *at = (void *)(uintptr_t)args;
 
-    expect((void *)call == &handle && op == __HYPERVISOR_grant_table_op);
+    expect(fake_xen_is_handle(call) && op == __HYPERVISOR_grant_table_op);
     if (fake_xen_fails())
         return -1;
     for (uint64_t i = 0; i < count; i++)
@@ -196,7 +190,7 @@ static int unbind(uint32_t port)
 
 int xencall2(xencall_handle *call, unsigned op, uint64_t command, uint64_t arg)
 {
-    expect((void *)call == &handle && op == __HYPERVISOR_event_channel_op);
+    expect(fake_xen_is_handle(call) && op == __HYPERVISOR_event_channel_op);
     if (command == EVTCHNOP_close)
         return unbind(((struct evtchn_close *)(uintptr_t)arg)->port);
     expect(command == EVTCHNOP_bind_pirq);
@@ -212,43 +206,43 @@ xengnttab_handle *xengnttab_open(xentoollog_logger *logger, unsigned flags)
 {
     (void)logger;
     (void)flags;
-    return open_handle();
+    return fake_xen_open_handle();
 }
 
 int xengnttab_close(xengnttab_handle *table)
 {
-    return close_handle(table);
+    return fake_xen_close_handle(table);
 }
 
 void *xengnttab_map_grant_ref(xengnttab_handle *table, uint32_t domid, uint32_t ref, int prot)
 {
     (void)domid;
-    expect((void *)table == &handle && prot == (PROT_READ | PROT_WRITE));
+    expect(fake_xen_is_handle(table) && prot == (PROT_READ | PROT_WRITE));
     if (fake_xen_fails() || ref == fake_xen.bad_gref)
         return NULL;
     fake_xen.maps++;
-    return pages(1);
+    return fake_xen_pages(1);
 }
 
 int xengnttab_unmap(xengnttab_handle *table, void *bytes, uint32_t count)
 {
-    expect((void *)table == &handle);
+    expect(fake_xen_is_handle(table));
     if (fake_xen_fails())
         return -1;
     fake_xen.maps -= count;
-    return munmap(bytes, count * PAGE);
+    return munmap(bytes, count * FAKE_XEN_PAGE);
 }
 
 xengntshr_handle *xengntshr_open(xentoollog_logger *logger, unsigned flags)
 {
     (void)logger;
     (void)flags;
-    return open_handle();
+    return fake_xen_open_handle();
 }
 
 int xengntshr_close(xengntshr_handle *share)
 {
-    return close_handle(share);
+    return fake_xen_close_handle(share);
 }
 
 static bool run_is_free(uint32_t first, uint32_t count)
@@ -268,15 +262,15 @@ void *xengntshr_share_pages(xengntshr_handle *share, uint32_t domid, int count, 
 
     (void)domid;
     (void)writable;
-    expect((void *)share == &handle && count > 0);
+    expect(fake_xen_is_handle(share) && count > 0);
     if (fake_xen_fails())
         return NULL;
     while (!run_is_free(first, (uint32_t)count))
         first++;
-    bytes = pages((size_t)count);
+    bytes = fake_xen_pages((size_t)count);
     shares[first].count = (uint32_t)count;
     for (uint32_t i = 0; i < (uint32_t)count; i++) {
-        shares[first + i].bytes = bytes + i * PAGE;
+        shares[first + i].bytes = bytes + i * FAKE_XEN_PAGE;
         refs[i] = first + i;
     }
     fake_xen.shared += (unsigned)count;
@@ -287,14 +281,14 @@ int xengntshr_unshare(xengntshr_handle *share, void *bytes, uint32_t count)
 {
     uint32_t first = FIRST_GREF;
 
-    expect((void *)share == &handle);
+    expect(fake_xen_is_handle(share));
     while (shares[first].bytes != bytes)
         expect(++first < FAKE_XEN_PINS);
     expect(shares[first].count == count);
     for (uint32_t i = 0; i < count; i++)
         shares[first + i].bytes = NULL;
     fake_xen.shared -= count;
-    return munmap(bytes, count * PAGE);
+    return munmap(bytes, count * FAKE_XEN_PAGE);
 }
 
 void *fake_xen_page(uint32_t gref)
@@ -308,7 +302,7 @@ xenevtchn_handle *xenevtchn_open(xentoollog_logger *logger, unsigned flags)
 {
     (void)logger;
     (void)flags;
-    return open_handle();
+    return fake_xen_open_handle();
 }
 
 int xenevtchn_close(xenevtchn_handle *events)
@@ -316,12 +310,12 @@ int xenevtchn_close(xenevtchn_handle *events)
     for (uint32_t port = 0; port < FAKE_XEN_CHANNELS; port++)
         if (bound[port] && !adopted[port])
             unbind(port);
-    return close_handle(events);
+    return fake_xen_close_handle(events);
 }
 
 int xenevtchn_fd(xenevtchn_handle *events)
 {
-    expect((void *)events == &handle);
+    expect(fake_xen_is_handle(events));
     return event_fd;
 }
 
@@ -330,7 +324,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *events, u
 {
     (void)domid;
     (void)remote;
-    expect((void *)events == &handle);
+    expect(fake_xen_is_handle(events));
     return fake_xen_fails() ? -1 : (xenevtchn_port_or_error_t)bind_channel(false);
 }
 
@@ -341,7 +335,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_unbound_port(xenevtchn_handle *events, 
 
 int xenevtchn_unbind(xenevtchn_handle *events, evtchn_port_t port)
 {
-    expect((void *)events == &handle && bound[port]);
+    expect(fake_xen_is_handle(events) && bound[port]);
     return adopted[port] ? 0 : unbind(port);
 }
 
@@ -356,7 +350,7 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *events)
 {
     eventfd_t seen;
 
-    expect((void *)events == &handle);
+    expect(fake_xen_is_handle(events));
     for (uint32_t port = 0; port < FAKE_XEN_CHANNELS; port++)
         if (pending[port]) {
             pending[port] = false;
@@ -369,239 +363,18 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *events)
 
 int xenevtchn_unmask(xenevtchn_handle *events, evtchn_port_t port)
 {
-    expect((void *)events == &handle && bound[port]);
+    expect(fake_xen_is_handle(events) && bound[port]);
     return fake_xen_fails() ? -1 : 0;
 }
 
 int xenevtchn_notify(xenevtchn_handle *events, evtchn_port_t port)
 {
-    expect((void *)events == &handle && bound[port]);
+    expect(fake_xen_is_handle(events) && bound[port]);
     fake_xen.notified++;
     fake_xen.last_notified = port;
     if (fake_xen.event_sent)
         fake_xen.event_sent(port);
     return fake_xen_fails() ? -1 : 0;
-}
-
-/* ---- Domains and devices ---- */
-
-xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *builder,
-                                unsigned flags)
-{
-    (void)logger;
-    (void)builder;
-    (void)flags;
-    return open_handle();
-}
-
-int xc_interface_close(xc_interface *xc)
-{
-    return close_handle(xc);
-}
-
-int xc_physdev_map_pirq_msi(xc_interface *xc, uint32_t domid, int index, int *pirq, int devfn,
-                            int bus, int entry, uint64_t table)
-{
-    (void)domid;
-    (void)index;
-    (void)devfn;
-    (void)bus;
-    (void)entry;
-    expect((void *)xc == &handle && table);
-    if (fake_xen_fails())
-        return -1;
-    *pirq = 77;
-    fake_xen.pirqs++;
-    return 0;
-}
-
-int xc_physdev_unmap_pirq(xc_interface *xc, uint32_t domid, int pirq)
-{
-    (void)domid;
-    expect((void *)xc == &handle && pirq == 77 && fake_xen.pirqs);
-    fake_xen.pirqs--;
-    return 0;
-}
-
-static struct fake_xen_domain *domain(uint32_t domid)
-{
-    return domid < FAKE_XEN_DOMAINS && fake_xen.domains[domid].there ? &fake_xen.domains[domid]
-                                                                     : NULL;
-}
-
-int xc_domain_getinfo(xc_interface *xc, uint32_t first, unsigned count, xc_dominfo_t *info)
-{
-    const struct fake_xen_domain *is;
-
-    expect((void *)xc == &handle && count == 1);
-    if (fake_xen_fails())
-        return -1;
-    while (first < FAKE_XEN_DOMAINS && !domain(first))
-        first++; /* the next one that there is, as Xen has it */
-    is = domain(first);
-    if (!is)
-        return 0;
-    memset(info, 0, sizeof *info);
-    info->domid = first;
-    info->dying = is->dying;
-    info->max_memkb = (unsigned long)is->max_memkb;
-    info->nr_pages = (unsigned long)is->max_memkb / 4;
-    return 1;
-}
-
-int xc_domain_setmaxmem(xc_interface *xc, uint32_t domid, uint64_t max_memkb)
-{
-    expect((void *)xc == &handle && domain(domid));
-    if (fake_xen_fails())
-        return -1;
-    domain(domid)->max_memkb = max_memkb;
-    return 0;
-}
-
-int xc_domain_populate_physmap_exact(xc_interface *xc, uint32_t domid, unsigned long count,
-                                     unsigned order, unsigned flags, xen_pfn_t *frames)
-{
-    (void)order;
-    (void)flags;
-    (void)frames;
-    expect((void *)xc == &handle && domain(domid));
-    if (fake_xen_fails())
-        return -1;
-    domain(domid)->extra_pages += (unsigned)count;
-    return 0;
-}
-
-int xc_domain_decrease_reservation_exact(xc_interface *xc, uint32_t domid, unsigned long count,
-                                         unsigned order, xen_pfn_t *frames)
-{
-    (void)order;
-    (void)frames;
-    expect((void *)xc == &handle && domain(domid));
-    expect(fake_xen.device_in != (int)domid); /* it could still reach them */
-    if (fake_xen_fails())
-        return -1;
-    expect(domain(domid)->extra_pages >= count);
-    domain(domid)->extra_pages -= (unsigned)count;
-    return 0;
-}
-
-int xc_assign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf, uint32_t flags)
-{
-    expect((void *)xc == &handle && sbdf == 0x180 && !flags && !fake_xen.device_in);
-    if (fake_xen_fails())
-        return -1;
-    if (!domain(domid) || !domain(domid)->has_context) {
-        errno = EOPNOTSUPP;
-        return -1;
-    }
-    fake_xen.device_in = (int)domid;
-    return 0;
-}
-
-/* Without shadow page tables, as Debian's: it does not know the question. */
-int xc_shadow_control(xc_interface *xc, uint32_t domid, unsigned sop, unsigned *mb, unsigned mode)
-{
-    expect((void *)xc == &handle && fake_xen.device_in == (int)domid && mb && !mode);
-    expect(sop == XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION);
-    errno = EOPNOTSUPP;
-    return -1;
-}
-
-/* No quarantine: from the guest it comes back at once. */
-int xc_deassign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf)
-{
-    expect((void *)xc == &handle && sbdf == 0x180);
-    if (fake_xen_fails())
-        return -1;
-    if (fake_xen.device_in != (int)domid) {
-        errno = ENODEV;
-        return -1;
-    }
-    fake_xen.device_in = 0;
-    return 0;
-}
-
-int xc_gnttab_get_version(xc_interface *xc, uint32_t domid)
-{
-    expect((void *)xc == &handle);
-    return fake_xen_fails() ? -1 : (int)domain(domid)->grant_version;
-}
-
-int xc_gnttab_query_size(xc_interface *xc, struct gnttab_query_size *query)
-{
-    expect((void *)xc == &handle);
-    if (fake_xen_fails())
-        return -1;
-    query->max_nr_frames = 4;
-    query->status = GNTST_okay;
-    return 0;
-}
-
-/* ---- Foreign memory ---- */
-
-xenforeignmemory_handle *xenforeignmemory_open(xentoollog_logger *logger, unsigned flags)
-{
-    (void)logger;
-    (void)flags;
-    return open_handle();
-}
-
-int xenforeignmemory_close(xenforeignmemory_handle *memory)
-{
-    return close_handle(memory);
-}
-
-void *xenforeignmemory_map(xenforeignmemory_handle *memory, uint32_t domid, int prot, size_t count,
-                           const xen_pfn_t *frames, int *errors)
-{
-    (void)domid;
-    (void)prot;
-    (void)frames;
-    expect((void *)memory == &handle);
-    if (fake_xen_fails())
-        return NULL;
-    memset(errors, 0, count * sizeof *errors);
-    fake_xen.maps += (unsigned)count;
-    return pages(count);
-}
-
-int xenforeignmemory_unmap(xenforeignmemory_handle *memory, void *bytes, size_t count)
-{
-    expect((void *)memory == &handle);
-    fake_xen.maps -= (unsigned)count;
-    return munmap(bytes, count * PAGE);
-}
-
-static void *resource;
-static size_t resource_pages;
-
-xenforeignmemory_resource_handle *xenforeignmemory_map_resource(xenforeignmemory_handle *memory,
-                                                                domid_t domid, unsigned type,
-                                                                unsigned id, unsigned long frame,
-                                                                unsigned long count, void **bytes,
-                                                                int prot, int flags)
-{
-    (void)domid;
-    (void)type;
-    (void)id;
-    (void)frame;
-    expect((void *)memory == &handle && prot == PROT_READ && !flags && !resource);
-    if (fake_xen_fails())
-        return NULL;
-    resource = *bytes = pages(count);
-    resource_pages = count;
-    fake_xen.maps += (unsigned)count;
-    return (void *)&resource;
-}
-
-int xenforeignmemory_unmap_resource(xenforeignmemory_handle *memory,
-                                    xenforeignmemory_resource_handle *which)
-{
-    expect((void *)memory == &handle && (void *)which == &resource);
-    munmap(resource, resource_pages * PAGE);
-    fake_xen.maps -= (unsigned)resource_pages;
-    resource = NULL;
-    return 0;
 }
 
 void fake_xen_open(void)

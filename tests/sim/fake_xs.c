@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fake_xen.h's libxenstore. */
-#include "sim/fake_xen.h"
+#include "sim/fake_xen_private.h"
 
 #include <xenstore.h>
 
@@ -24,14 +24,6 @@ static unsigned fired[WATCHES];
 static int watch_fd = -1;
 static char handle;
 static unsigned transaction;
-
-#define expect(ok)                                                                    \
-    do {                                                                              \
-        if (!(ok)) {                                                                  \
-            fprintf(stderr, "%s:%d: xenstore's side: %s\n", __FILE__, __LINE__, #ok); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
 
 static bool below(const char *path, const char *dir)
 {

@@ -162,7 +162,8 @@ tests_unit_test_context_record_CFLAGS = $(TEST_CFLAGS) -UNETVF_RUNDIR \
 tests_unit_test_context_record_LDADD = $(CHECK_LIBS)
 
 # What needs Xen's libraries, on libraries in memory: it is not linked with the real ones.
-FAKE_XEN = tests/sim/fake_xen.c tests/sim/fake_xs.c tests/sim/fake_xen.h
+FAKE_XEN = tests/sim/fake_xen.c tests/sim/fake_xen_domains.c tests/sim/fake_xs.c tests/sim/fake_xen.h \
+	tests/sim/fake_xen_private.h
 LIBXEN_SOURCES = backend/xen/context_record.c backend/xen/journal.c backend/xen/libxen.c \
 	backend/xen/libxen_context.c backend/xen/libxen_events.c backend/xen/libxen_recover.c \
 	backend/xen/store_libxen.c
