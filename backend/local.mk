@@ -69,6 +69,7 @@ backend_libnetvfxen_a_SOURCES = \
 	backend/xen/libxen_context.c \
 	backend/xen/libxen_events.c \
 	backend/xen/libxen_recover.c \
+	backend/xen/libxen_sweep.c backend/xen/libxen_sweep.h \
 	backend/xen/store_libxen.c
 backend_libnetvfxen_a_CFLAGS = $(AM_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS)
 

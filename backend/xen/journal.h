@@ -7,9 +7,10 @@
  * each queue of a vif, so that its worker shares none, named after it ("1-0" for the first, "1-0.q1" for the second),
  * with the VF that may still be writing to the pinned pages.
  *
- * Order: a record is written right after the hypercall that made the pin and cleared right after the one that
- * released it. Between hypercall and record lies a window in which a kill loses at most one batch; `in_flight` tells
- * the next daemon that this has happened. */
+ * Order: what a pin is wanted of is written right before the hypercall that makes it, its handle right after, and the
+ * record is cleared right after the hypercall that releases it. A daemon can be killed between a hypercall and what it
+ * writes then: a pin that was only wanted may be there, and one that is written down may be gone. The next daemon finds
+ * out (libxen_recover.c, libxen_sweep.c). */
 #ifndef NETVF_XEN_JOURNAL_H
 #define NETVF_XEN_JOURNAL_H
 
@@ -17,12 +18,30 @@
 
 #define JOURNAL_CAPACITY 1024
 
+enum journal_state {
+    JOURNAL_FREE,
+    JOURNAL_LIVE, /* pinned: dma and handle are valid */
+    JOURNAL_WANTED, /* Xen has been asked for it, `handle` is its gref; the outcome is not written down */
+    JOURNAL_WANTED_READONLY, /* the same */
+};
+
+/* One pin. All but its address is written in one go, so that a record is never half one thing and half another. */
 struct journal_record {
     uint64_t dma;
-    uint32_t handle;
-    uint16_t live; /* written last when a pin is made, first when it is gone */
-    uint16_t peer; /* domain whose page it is */
+    union {
+        struct {
+            uint32_t handle;
+            uint16_t live; /* enum journal_state */
+            uint16_t peer; /* domain whose page it is */
+        };
+        uint64_t word;
+    };
 };
+
+static inline int journal_wanted(const struct journal_record *record)
+{
+    return record->live == JOURNAL_WANTED || record->live == JOURNAL_WANTED_READONLY;
+}
 
 /* The VF's interrupt, as Xen knows it: outlives the process too. */
 struct journal_irq {
@@ -34,7 +53,7 @@ struct journal_file {
     char magic[8];
     char pci[16];
     struct journal_irq irq;
-    uint32_t in_flight; /* pins of a batch whose outcome is not written down yet */
+    uint32_t unused;
     uint32_t capacity;
     struct journal_record records[JOURNAL_CAPACITY];
 };

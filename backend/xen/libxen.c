@@ -36,15 +36,34 @@ int libxen_grant_op(struct libxen_port *p, unsigned op, void *args, unsigned cou
     return xencall3(p->call, __HYPERVISOR_grant_table_op, op, (uintptr_t)args, count) ? -1 : 0;
 }
 
-static void journal_pin(struct libxen_port *p, uint16_t domid, struct grant_pin *pin)
+/* One store; ordered against the compiler only: the reader is a later process, which sees all that this one stored. */
+static void set_record(struct journal_record *record, uint32_t handle, enum journal_state state,
+                       uint16_t peer)
+{
+    struct journal_record made = {.handle = handle, .live = (uint16_t)state, .peer = peer};
+
+    __atomic_store_n(&record->word, made.word, __ATOMIC_RELEASE);
+}
+
+static void journal_want(struct libxen_port *p, uint16_t domid, struct grant_pin *pin)
+{
+    pin->journal = (uint16_t)journal_take(&p->journal);
+    set_record(&p->journal.file->records[pin->journal], pin->gref,
+               pin->readonly ? JOURNAL_WANTED_READONLY : JOURNAL_WANTED, domid);
+}
+
+static void journal_drop(struct libxen_port *p, const struct grant_pin *pin)
+{
+    set_record(&p->journal.file->records[pin->journal], 0, JOURNAL_FREE, 0);
+    journal_put(&p->journal, pin->journal);
+}
+
+static void journal_pin(struct libxen_port *p, uint16_t domid, const struct grant_pin *pin)
 {
     struct journal_record *record = &p->journal.file->records[pin->journal];
 
     record->dma = pin->dma;
-    record->handle = pin->handle;
-    record->peer = domid;
-    /* Against the compiler only: the reader is a later process, which sees all that this one stored. */
-    __atomic_store_n(&record->live, 1, __ATOMIC_RELEASE);
+    set_record(record, pin->handle, JOURNAL_LIVE, domid);
 }
 
 static int pin_pages(struct libxen_port *p, uint16_t domid, struct grant_pin *pins, unsigned count)
@@ -61,9 +80,8 @@ static int pin_pages(struct libxen_port *p, uint16_t domid, struct grant_pin *pi
             .ref = pins[i].gref,
             .dom = domid,
         };
-        pins[i].journal = (uint16_t)journal_take(&p->journal);
+        journal_want(p, domid, &pins[i]);
     }
-    __atomic_store_n(&p->journal.file->in_flight, count, __ATOMIC_RELEASE);
     counter_add(&p->port.counters.map_ops, count);
     rc = libxen_grant_op(p, GNTTABOP_map_grant_ref, p->map, count);
     for (unsigned i = 0; i < count; i++) {
@@ -71,14 +89,13 @@ static int pin_pages(struct libxen_port *p, uint16_t domid, struct grant_pin *pi
 
         pin->status = rc ? GNTST_general_error : p->map[i].status;
         if (pin->status) {
-            journal_put(&p->journal, pin->journal);
+            journal_drop(p, pin);
             continue;
         }
         pin->handle = p->map[i].handle;
         pin->dma = p->map[i].dev_bus_addr;
         journal_pin(p, domid, pin);
     }
-    __atomic_store_n(&p->journal.file->in_flight, 0, __ATOMIC_RELEASE);
     return rc;
 }
 
@@ -101,8 +118,7 @@ static unsigned unpin_pages(struct libxen_port *p, struct grant_pin *pins, unsig
             failed++;
             continue;
         }
-        __atomic_store_n(&p->journal.file->records[pins[i].journal].live, 0, __ATOMIC_RELEASE);
-        journal_put(&p->journal, pins[i].journal);
+        journal_drop(p, &pins[i]);
     }
     return failed;
 }
@@ -251,11 +267,10 @@ static void libxen_dma_free(struct port *port, struct dma_page *pages, unsigned 
 static void release_left(struct libxen_port *p)
 {
     for (unsigned i = 0; i < JOURNAL_CAPACITY; i++) {
-        const struct journal_record *record = &p->journal.file->records[i];
-        struct grant_pin pin = {
-            .dma = record->dma, .handle = record->handle, .journal = (uint16_t)i};
+        const struct journal_record record = p->journal.file->records[i];
+        struct grant_pin pin = {.dma = record.dma, .handle = record.handle, .journal = (uint16_t)i};
 
-        if (record->live && unpin_pages(p, &pin, 1) == 0 && record->peer != OWN_DOMID)
+        if (record.live == JOURNAL_LIVE && unpin_pages(p, &pin, 1) == 0 && record.peer != OWN_DOMID)
             __atomic_fetch_sub(&live_pins, 1, __ATOMIC_RELAXED);
     }
 }

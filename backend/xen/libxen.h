@@ -11,6 +11,7 @@
 #include <xen/grant_table.h>
 
 #include "xen/journal.h"
+#include "xen/libxen_sweep.h"
 #include "xen/port.h"
 
 /* The daemon runs in the control domain, which is the hardware domain: domain 0. */

@@ -27,34 +27,32 @@ int port_probe(struct why *why)
 }
 
 struct recovery {
-    xencall_handle *call;
+    struct libxen_sweep sweep;
     xc_interface *xc;
-    struct gnttab_unmap_grant_ref *unmap;
     union libxen_evtchn *evtchn;
     int (*quiesce)(const char *pci);
     unsigned stuck;
 };
 
-/* One pin, by itself: how a single one fails matters here, speed does not. */
+/* One pin, by itself: how a single one fails matters here, speed does not. A daemon that was killed after Xen had
+ * released a batch has left records of handles that are none any more, or that Xen has given to somebody else since: the
+ * address must match. Returns 1 if the pin was gone already, -1 if Xen refuses. */
 static int release(struct recovery *r, struct journal_record *record)
 {
-    *r->unmap = (struct gnttab_unmap_grant_ref){
-        .dev_bus_addr = record->dma,
-        .handle = record->handle,
-    };
-    if (xencall3(r->call, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
-                 (uintptr_t)r->unmap, 1) ||
-        r->unmap->status)
+    int16_t status = libxen_sweep_unmap(&r->sweep, record->dma, record->handle);
+
+    if (status && status != GNTST_bad_handle && status != GNTST_bad_dev_addr)
         return -1;
-    record->live = 0;
-    return 0;
+    record->live = JOURNAL_FREE;
+    return status ? 1 : 0;
 }
 
+/* What is written down as pinned. What was only wanted waits until all VFs are known to be quiet. */
 static void recover_one(const char *name, void *context)
 {
     struct recovery *r = context;
     struct journal_file *file = journal_load(name);
-    unsigned released = 0, stuck = 0;
+    unsigned released = 0, gone = 0, stuck = 0, wanted = 0;
 
     if (!file) {
         log_warn("journal %s cannot be read: %s", name, strerror(errno));
@@ -68,43 +66,74 @@ static void recover_one(const char *name, void *context)
         return;
     }
     if (file->irq.evtchn)
-        libxen_release_irq(r->call, r->xc, r->evtchn, &file->irq);
+        libxen_release_irq(r->sweep.call, r->xc, r->evtchn, &file->irq);
     for (unsigned i = 0; i < JOURNAL_CAPACITY; i++) {
-        if (!file->records[i].live)
+        struct journal_record *record = &file->records[i];
+        int rc;
+
+        wanted += (unsigned)journal_wanted(record);
+        if (record->live != JOURNAL_LIVE)
             continue;
-        if (release(r, &file->records[i]) < 0)
-            stuck++;
-        else
-            released++;
+        rc = release(r, record);
+        released += rc == 0;
+        gone += rc > 0;
+        stuck += rc < 0;
     }
-    if (file->in_flight)
-        log_warn("vif %s: a batch of %u pins was under way when netvfd died; what Xen had done of "
-                 "it is not known",
-                 name, file->in_flight);
-    log_info("vif %s: released %u pages that a former netvfd had pinned for VF %s, %u refused",
-             name, released, file->pci, stuck);
+    log_info("vif %s: released %u pages that a former netvfd had pinned for VF %s; %u were "
+             "released already, %u "
+             "refused",
+             name, released, file->pci, gone, stuck);
     r->stuck += stuck;
-    journal_unload(file, name, stuck == 0);
+    journal_unload(file, name, stuck == 0 && !wanted);
+}
+
+/* All VFs are quiet, and what is written down has been released. */
+static void sweep_one(const char *name, void *context)
+{
+    struct recovery *r = context;
+    struct journal_file *file = journal_load(name);
+    unsigned wanted = 0, found;
+
+    if (!file)
+        return;
+    for (unsigned i = 0; i < JOURNAL_CAPACITY; i++)
+        wanted += (unsigned)journal_wanted(&file->records[i]);
+    found = libxen_sweep(&r->sweep, file);
+    log_info("vif %s: %u pins were under way when netvfd died; %u had been made, and are released",
+             name, wanted, found);
+    journal_unload(file, name, 1);
+}
+
+static void close_recovery(struct recovery *r)
+{
+    if (r->sweep.call) {
+        xencall_free_buffer(r->sweep.call, r->evtchn);
+        libxen_sweep_close(&r->sweep);
+    }
+    if (r->xc)
+        xc_interface_close(r->xc);
+}
+
+static int open_recovery(struct recovery *r)
+{
+    r->xc = xc_interface_open(NULL, NULL, 0);
+    if (!r->xc || libxen_sweep_open(&r->sweep) < 0)
+        return -1;
+    r->evtchn = xencall_alloc_buffer(r->sweep.call, sizeof *r->evtchn);
+    return r->evtchn ? 0 : -1;
 }
 
 unsigned port_recover(int (*quiesce)(const char *pci))
 {
     struct recovery r = {.quiesce = quiesce};
 
-    r.call = xencall_open(NULL, 0);
-    r.xc = xc_interface_open(NULL, NULL, 0);
-    r.unmap = r.call ? xencall_alloc_buffer(r.call, sizeof *r.unmap) : NULL;
-    r.evtchn = r.call ? xencall_alloc_buffer(r.call, sizeof *r.evtchn) : NULL;
-    if (r.unmap && r.evtchn && r.xc)
+    if (open_recovery(&r) == 0) {
         journal_each(recover_one, &r);
-    else
+        if (!r.stuck)
+            journal_each(sweep_one, &r);
+    } else {
         log_error("cannot open Xen's hypercall device: %s", strerror(errno));
-    if (r.call) {
-        xencall_free_buffer(r.call, r.evtchn);
-        xencall_free_buffer(r.call, r.unmap);
-        xencall_close(r.call);
     }
-    if (r.xc)
-        xc_interface_close(r.xc);
+    close_recovery(&r);
     return r.stuck;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a daemon that died has left: journals and records of contexts, with whatever a crash or a hand has made of them.
  * The real loader and the real recovery run on a Xen in memory. Nothing is released before the VF is quiet; each live
- * pin is released once, by what its record says; a file goes only when nothing of it is left. */
+ * pin is released once, by what its record says; of the mappings that no record tells of, those of wanted pages and no
+ * others; a file goes only when nothing of it is left. */
 #include "common/log.h"
 #include "fuzz/input.h"
 #include "xen/context_record.h"
@@ -25,9 +26,23 @@ static uint8_t refuses;
 
 /* ---- A Xen ---- */
 
+/* Mappings for devices that are in no record; and the one that the sweep makes to learn an address. */
+#define HIDDEN 4u
+#define PROBE  0xfffffffeu
+
 static char handle;
-static struct gnttab_unmap_grant_ref buffer;
-static union libxen_evtchn channel;
+static union {
+    struct gnttab_unmap_grant_ref unmap[SWEEP_BATCH];
+    struct gnttab_map_grant_ref map;
+    union libxen_evtchn evtchn;
+} buffers[3];
+static bool buffer_taken[3];
+static struct mapping {
+    uint32_t handle;
+    uint64_t dma;
+    bool there;
+} hidden[HIDDEN], probe;
+static bool sweeping;
 
 xencall_handle *xencall_open(xentoollog_logger *logger, unsigned flags)
 {
@@ -44,15 +59,22 @@ int xencall_close(xencall_handle *call)
 
 void *xencall_alloc_buffer(xencall_handle *call, size_t size)
 {
+    unsigned i = 0;
+
     (void)call;
-    require(size == sizeof buffer || size == sizeof channel);
-    return size == sizeof buffer ? (void *)&buffer : (void *)&channel;
+    while (buffer_taken[i])
+        require(++i < 3);
+    require(size <= sizeof buffers[i]);
+    buffer_taken[i] = true;
+    return &buffers[i];
 }
 
 void xencall_free_buffer(xencall_handle *call, void *p)
 {
     (void)call;
-    require(p == &buffer || p == &channel);
+    for (unsigned i = 0; i < 3; i++)
+        if (p == &buffers[i])
+            buffer_taken[i] = false;
 }
 
 xc_interface *xc_interface_open(xentoollog_logger *logger, xentoollog_logger *builder,
@@ -71,34 +93,98 @@ int xc_interface_close(xc_interface *xc)
 }
 
 /* The next live record, in the file's order, and no other. */
-int xencall3(xencall_handle *call, unsigned op, uint64_t command, uint64_t args, uint64_t count)
+static int release_live(struct gnttab_unmap_grant_ref *unmap)
 {
+    static const int16_t statuses[4] = {0, GNTST_bad_handle, GNTST_bad_dev_addr,
+                                        GNTST_general_error};
     uint8_t outcome = refuses ? input_u8(&in) : 0;
 
-    (void)call;
-    require(op == __HYPERVISOR_grant_table_op && command == GNTTABOP_unmap_grant_ref);
-    require(args == (uintptr_t)&buffer && count == 1);
-    require(asked && quiet);
-    while (next < JOURNAL_CAPACITY && !file.records[next].live)
+    while (next < JOURNAL_CAPACITY && file.records[next].live != JOURNAL_LIVE)
         next++;
     require(next < JOURNAL_CAPACITY);
-    require(buffer.handle == file.records[next].handle);
-    require(buffer.dev_bus_addr == file.records[next].dma && !buffer.host_addr);
-    buffer.status = outcome & 1 ? GNTST_bad_handle : 0;
-    refused += (outcome & 3) != 0;
-    if (!(outcome & 3))
+    require(unmap->handle == file.records[next].handle);
+    require(unmap->dev_bus_addr == file.records[next].dma && !unmap->host_addr);
+    if (outcome & 4) {
+        refused++;
+        next++;
+        return -1;
+    }
+    unmap->status = statuses[outcome & 3];
+    if (unmap->status == GNTST_general_error)
+        refused++;
+    else
         file.records[next].live = 0;
     next++;
-    return outcome & 2 ? -1 : 0;
+    return 0;
+}
+
+static int16_t unmap_from(struct mapping *mapping, const struct gnttab_unmap_grant_ref *unmap)
+{
+    if (!mapping->there || unmap->handle != mapping->handle)
+        return GNTST_bad_handle;
+    if (unmap->dev_bus_addr != mapping->dma)
+        return GNTST_bad_dev_addr;
+    mapping->there = false;
+    return GNTST_okay;
+}
+
+static void try_unmap(struct gnttab_unmap_grant_ref *unmap)
+{
+    require(unmap->dev_bus_addr && !unmap->host_addr);
+    unmap->status = unmap_from(&probe, unmap);
+    for (unsigned i = 0; i < HIDDEN && unmap->status == GNTST_bad_handle; i++)
+        unmap->status = unmap_from(&hidden[i], unmap);
+}
+
+static uint64_t page_of(uint32_t gref)
+{
+    return ((uint64_t)gref + 1) << 12;
+}
+
+/* A guest may have taken its grant back. */
+static bool granted(uint32_t gref)
+{
+    return gref % 8;
+}
+
+static void map(struct gnttab_map_grant_ref *map)
+{
+    require(sweeping && !probe.there && map->flags & GNTMAP_device_map &&
+            !(map->flags & GNTMAP_host_map));
+    map->status = granted(map->ref) ? GNTST_okay : GNTST_bad_gntref;
+    if (map->status)
+        return;
+    probe = (struct mapping){PROBE, page_of(map->ref), true};
+    map->handle = probe.handle;
+    map->dev_bus_addr = probe.dma;
+}
+
+int xencall3(xencall_handle *call, unsigned op, uint64_t command, uint64_t args, uint64_t count)
+{
+    struct gnttab_unmap_grant_ref *unmap = (void *)(uintptr_t)args;
+
+    (void)call;
+    require(op == __HYPERVISOR_grant_table_op && asked && quiet && count && count <= SWEEP_BATCH);
+    if (command == GNTTABOP_map_grant_ref) {
+        require(count == 1);
+        map((void *)(uintptr_t)args);
+        return 0;
+    }
+    require(command == GNTTABOP_unmap_grant_ref);
+    sweeping = sweeping || count == SWEEP_BATCH;
+    if (!sweeping)
+        return release_live(unmap);
+    for (uint64_t i = 0; i < count; i++)
+        try_unmap(&unmap[i]);
+    return 0;
 }
 
 void libxen_release_irq(xencall_handle *call, xc_interface *xc, union libxen_evtchn *argument,
                         struct journal_irq *irq)
 {
-    require(argument == &channel);
     (void)call;
     (void)xc;
-    require(asked && quiet && irq->evtchn);
+    require(argument && asked && quiet && irq->evtchn);
     irq_released = true;
     irq->evtchn = file.irq.evtchn = 0;
 }
@@ -136,7 +222,6 @@ static void make_journal(void)
     file.capacity = JOURNAL_CAPACITY;
     input_bytes(&in, file.pci, sizeof file.pci);
     file.irq.evtchn = input_u8(&in) & 1;
-    file.in_flight = input_u8(&in);
     while (records--) {
         struct journal_record *record = &file.records[input_u16(&in) % JOURNAL_CAPACITY];
 
@@ -144,6 +229,36 @@ static void make_journal(void)
     }
     while (damages--)
         ((uint8_t *)&file)[input_u16(&in) % sizeof file] = input_u8(&in);
+}
+
+/* Of pages that were wanted, or not. */
+static void make_hidden(void)
+{
+    for (unsigned i = 0; i < HIDDEN; i++) {
+        uint8_t how = input_u8(&in);
+
+        hidden[i] = (struct mapping){i * 1000 + how, page_of(input_u32(&in)), how & 1};
+        if (how & 2)
+            hidden[i].dma = page_of(file.records[input_u16(&in) % JOURNAL_CAPACITY].handle);
+    }
+    probe.there = sweeping = false;
+}
+
+static bool wanted(uint64_t dma)
+{
+    for (unsigned i = 0; i < JOURNAL_CAPACITY; i++)
+        if (journal_wanted(&file.records[i]) && granted(file.records[i].handle) &&
+            page_of(file.records[i].handle) == dma)
+            return true;
+    return false;
+}
+
+/* What only was wanted is looked for when all else is released, and only then. */
+static void check_sweep(void)
+{
+    require(!probe.there);
+    for (unsigned i = 0; i < HIDDEN; i++)
+        require(!hidden[i].there || !wanted(hidden[i].dma));
 }
 
 static void try_journal(void)
@@ -158,6 +273,7 @@ static void try_journal(void)
     asked = irq_released = false;
     next = refused = 0;
     make_journal();
+    make_hidden();
     if (how & 4)
         size = input_u16(&in) % sizeof file;
     write_file(JOURNAL, &file, size);
@@ -167,6 +283,9 @@ static void try_journal(void)
     require(asked == good);
     require(stuck == (good && !quiet ? 1 : refused));
     require(there(JOURNAL) == (!good || !quiet || refused));
+    require(!sweeping || !refused);
+    if (good && quiet && !refused)
+        check_sweep();
     if (!good || !refused || !quiet) {
         unlink(JOURNAL);
         return;
@@ -176,7 +295,8 @@ static void try_journal(void)
     next = refused = 0;
     require(port_recover(quiesce) == 0 && !there(JOURNAL));
     for (unsigned i = 0; i < JOURNAL_CAPACITY; i++)
-        require(!file.records[i].live);
+        require(file.records[i].live != JOURNAL_LIVE);
+    check_sweep();
 }
 
 static void try_context(void)

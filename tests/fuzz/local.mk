@@ -74,7 +74,8 @@ tests_fuzz_fuzz_vif_LDADD = $(FUZZ_LIBS) $(CHECK_LIBS)
 
 # The real recovery; libxen's functions are the target's own.
 tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c $(FUZZ_MAIN) \
-	backend/xen/context_record.c backend/xen/journal.c backend/xen/libxen_recover.c
+	backend/xen/context_record.c backend/xen/journal.c backend/xen/libxen_recover.c \
+	backend/xen/libxen_sweep.c
 tests_fuzz_fuzz_journal_CFLAGS = $(FUZZ_CFLAGS) $(XEN_CFLAGS) -UNETVF_RUNDIR \
 	-DNETVF_RUNDIR=\"tests/fuzz/run\"
 tests_fuzz_fuzz_journal_LDFLAGS = $(FUZZ_LDFLAGS)

@@ -126,11 +126,22 @@ static void map_one(struct gnttab_map_grant_ref *map)
     fake_xen.pins++;
 }
 
+/* In the order in which Xen looks (xen/common/grant_table.c, unmap_common). */
+static int16_t refusal(const struct gnttab_unmap_grant_ref *unmap)
+{
+    if (unmap->handle >= FAKE_XEN_PINS || !pins[unmap->handle].live)
+        return GNTST_bad_handle;
+    return unmap->dev_bus_addr == pins[unmap->handle].dma ? GNTST_okay : GNTST_bad_dev_addr;
+}
+
 static void unmap_one(struct gnttab_unmap_grant_ref *unmap)
 {
+    unmap->status = fake_xen.may_guess ? refusal(unmap) : GNTST_okay;
+    if (unmap->status)
+        return;
     expect(unmap->handle < FAKE_XEN_PINS && pins[unmap->handle].live);
     expect(unmap->dev_bus_addr == pins[unmap->handle].dma && !unmap->host_addr);
-    unmap->status = fake_xen.refuse_unpin ? GNTST_bad_handle : GNTST_okay;
+    unmap->status = fake_xen.refuse_unpin ? GNTST_general_error : GNTST_okay;
     if (unmap->status)
         return;
     pins[unmap->handle].live = false;

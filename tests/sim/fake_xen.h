@@ -16,14 +16,16 @@ struct fake_xen {
     unsigned calls, fail_call; /* the fail_call-th call that can fail does; 0: none */
     int fail_errno;            /* with this; ENOMEM */
 
-    unsigned handles;          /* open, of all libraries */
-    unsigned buffers;          /* for hypercalls */
-    unsigned pins;             /* live, of anybody's pages */
-    unsigned maps;             /* pages mapped, all kinds */
-    unsigned shared;           /* pages of ours that are granted */
-    unsigned channels, pirqs;  /* bound */
-    uint32_t bad_gref;         /* one that nobody has granted */
-    bool refuse_unpin;         /* Xen says no */
+    unsigned handles;         /* open, of all libraries */
+    unsigned buffers;         /* for hypercalls */
+    unsigned pins;            /* live, of anybody's pages */
+    unsigned maps;            /* pages mapped, all kinds */
+    unsigned shared;          /* pages of ours that are granted */
+    unsigned channels, pirqs; /* bound */
+    uint32_t bad_gref;        /* one that nobody has granted */
+    bool refuse_unpin;        /* Xen says no */
+    bool
+        may_guess; /* handles that are none, and addresses, are refused and no fault of the caller's */
     unsigned copied, notified; /* grant copies; events sent */
     uint32_t last_notified;
 

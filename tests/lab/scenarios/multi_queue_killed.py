@@ -17,7 +17,7 @@ def run(lab):
     lab.check(journals == [name, f"{name}.q1"], f"after the kill the journals are {journals}")
     lab.start_netvfd()
     wait_for("the vif to be connected again", lambda: daemon.connected(lab, guest), 20, 0.2)
-    wait_for("a ping to pass again", lambda: lab.ping(guest, lab.OUR_OUTSIDE, 1, 0.2)["received"] == 1, 20, 0.1)
+    wait_for("a ping to pass again", lambda: lab.ping(guest, lab.OUR_OUTSIDE, 1, 0.2)["received"] == 1, 40, 0.1)
     log = lab.netvfd_log()
     for journal in journals:
         lab.check(f"vif {journal}: released" in log, f"the new netvfd does not say that it released the pages of {journal}")
