@@ -5,7 +5,19 @@
 const char test_title[] = "attack: control ring";
 
 /* xen/io/netif.h, "Control ring"; 8 to 10 ask for windows. */
-enum { SET_HASH_KEY = 3, SET_HASH_MAPPING = 6, TYPES = 11, GET_WINDOW = 8, ADD_WINDOW, DEL_WINDOW };
+enum {
+    GET_HASH_FLAGS = 1,
+    SET_HASH_FLAGS,
+    SET_HASH_KEY,
+    GET_HASH_MAPPING_SIZE,
+    SET_HASH_MAPPING_SIZE,
+    SET_HASH_MAPPING,
+    SET_HASH_ALGORITHM,
+    GET_WINDOW,
+    ADD_WINDOW,
+    DEL_WINDOW,
+    TYPES,
+};
 
 static void request(struct attack *a, uint32_t type, uint32_t x, uint32_t y, uint32_t z)
 {
@@ -39,6 +51,40 @@ static void wait_answers(struct attack *a, const char *what)
     if (a->ctrl[RSP_PROD] != a->ctrl_prod)
         xtf_failure("%s: %u of %u requests are not answered\n", what,
                     a->ctrl_prod - a->ctrl[RSP_PROD], a->ctrl_prod);
+}
+
+/* No attack: what a well-behaved frontend gets that asks for hashing (types 1 to 7, docs/choices.md). It has to be told, in
+ * the answer to its own request, that there is none; "no algorithm" it may have. */
+static void hashing(struct attack *a)
+{
+    enum { NONE, TOEPLITZ };
+    enum { SUCCESS, NOT_SUPPORTED, INVALID_PARAMETER };
+    const struct {
+        uint32_t type, value, status;
+    } asked[] = {
+        {SET_HASH_ALGORITHM, TOEPLITZ, INVALID_PARAMETER},
+        {GET_HASH_FLAGS, 0, NOT_SUPPORTED},
+        {SET_HASH_FLAGS, 3, NOT_SUPPORTED},
+        {SET_HASH_KEY, a->gref[0], NOT_SUPPORTED},
+        {GET_HASH_MAPPING_SIZE, 0, NOT_SUPPORTED},
+        {SET_HASH_MAPPING_SIZE, 128, NOT_SUPPORTED},
+        {SET_HASH_MAPPING, a->gref[0], NOT_SUPPORTED},
+        {SET_HASH_ALGORITHM, NONE, SUCCESS},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(asked); i++) {
+        const volatile uint32_t *answer;
+        uint32_t at = a->ctrl_prod;
+
+        request(a, asked[i].type, asked[i].value, 0, 0);
+        push(a);
+        wait_answers(a, "hashing");
+        answer = a->ctrl + RING_HEAD + at % CTRL_SLOTS * CTRL_WORDS;
+        if (answer[0] != ((at & 0xffff) | asked[i].type << 16) || answer[1] != asked[i].status)
+            xtf_failure("hashing: request %u of type %u is answered %08x with status %u\n", at,
+                        asked[i].type, answer[0], answer[1]);
+    }
+    printk("hash_requests=%u\n", (unsigned)ARRAY_SIZE(asked));
 }
 
 static void types_and_tables(struct attack *a)
@@ -119,6 +165,7 @@ static void kicks(struct attack *a)
 void test_main(void)
 {
     static const struct attack_kind kinds[] = {
+        {"hashing", hashing, ANYTHING},
         {"nonsense of all types", types_and_tables, ANYTHING},
         {"windows without end", flood, ANYTHING},
         {"a ring full of noise", noise, ANYTHING},
