@@ -17,7 +17,7 @@ def run(lab):
     guest.exec(f"(while true; do iperf3 -c {lab.OUR_OUTSIDE} --bidir -t {STREAM_SECONDS} >/dev/null 2>&1; sleep 0.2; done) &")
     before = lab.netvfd_log(lines=5000)
     for _ in range(KILLS):
-        wait_for("a stream to run", lambda: lab.netvf("list")["leaks"]["live"] > 300, 30, 0.2)
+        wait_for("a stream to run", lambda: lab.show(guest)["counters"]["map_ops"] > 3000, 60, 0.2)
         lab.stop_netvfd("KILL")
         lab.start_netvfd()
         wait_for("the vif to be connected again", lambda: daemon.connected(lab, guest), 30, 0.2)
