@@ -159,8 +159,8 @@ static unsigned find_candidates(struct rx *rx, unsigned count)
             echo_possible(rx->echo, next, received->length)) {
             rx->candidates[found] = (uint16_t)next;
             rx->copies[found] = (struct grant_copy){
-                .to = rx->scratch->dma + found * SCRATCH_PLACE,
-                .to_va = (uint8_t *)rx->scratch->va + found * SCRATCH_PLACE,
+                .own = rx->scratch->dma + found * SCRATCH_PLACE,
+                .own_va = (uint8_t *)rx->scratch->va + found * SCRATCH_PLACE,
                 .gref = slot->pin.gref,
                 .offset = (uint16_t)(rx->headroom + SOURCE_OFFSET),
                 .length = MAC_LENGTH,

@@ -25,6 +25,8 @@ struct fake_xen {
     uint32_t bad_gref;         /* one that nobody has granted */
     bool refuse_unpin;         /* Xen says no */
     unsigned copied, notified; /* grant copies; events sent */
+    unsigned stored;           /* of the copies, those into a guest's page */
+    uint64_t own_gmfn;         /* the frame of ours that the last one was about */
     uint32_t last_notified;
 
     /* Domains other than our own, 0. */

@@ -127,13 +127,37 @@ static int sim_copy(struct port *port, struct grant_copy *copies, unsigned count
     for (unsigned i = 0; i < count; i++) {
         struct grant_copy *copy = &copies[i];
         struct sim_page *page = copy->gref < SIM_PAGES ? &sim->pages[copy->gref] : NULL;
-        uint8_t *to = sim_reach(sim, copy->to, copy->length, true);
+        uint8_t *to = sim_reach(sim, copy->own, copy->length, true);
 
         copy->status = GNTST_bad_gntref;
         if (!to || !page || !page->granted || copy->offset + copy->length > PAGE)
             continue;
         memcpy(to, page->bytes + copy->offset, copy->length);
         copy->status = GNTST_okay;
+    }
+    return 0;
+}
+
+static int sim_store(struct port *port, struct grant_copy *copies, unsigned count)
+{
+    struct sim *sim = of_port(port);
+
+    if (count > PORT_BATCH_MAX)
+        abort();
+    sim->grant_ops += count;
+    if (call(sim) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct grant_copy *copy = &copies[i];
+        struct sim_page *page = copy->gref < SIM_PAGES ? &sim->pages[copy->gref] : NULL;
+        const uint8_t *from = sim_reach(sim, copy->own, copy->length, false);
+
+        copy->status = GNTST_bad_gntref;
+        if (!from || !page || !page->granted || copy->offset + copy->length > PAGE)
+            continue;
+        copy->status = page->readonly ? GNTST_permission_denied : GNTST_okay;
+        if (!copy->status)
+            memcpy(page->bytes + copy->offset, from, copy->length);
     }
     return 0;
 }
@@ -170,6 +194,7 @@ static const struct port_ops sim_port_ops = {
     .pin = sim_pin,
     .unpin = sim_unpin,
     .copy = sim_copy,
+    .store = sim_store,
     .notify = sim_notify,
     .ring_map = sim_ring_map,
     .ring_unmap = sim_ring_unmap,
