@@ -73,6 +73,34 @@ static int ask(struct igbvf *v, uint32_t *words, unsigned send)
     return -1;
 }
 
+static int add_vlan(struct igbvf *v, uint16_t vlan)
+{
+    uint32_t words[2] = {VF_SET_VLAN | MSG_INFO(1), vlan};
+
+    return ask(v, words, 2);
+}
+
+/* igb refuses if all filters are taken; or if the VF has a port VLAN, which netvfd does not set together with a trunk. */
+int igbvf_set_trunk(struct igbvf *v, struct why *why)
+{
+    const struct vf_trunk *trunk = &v->vf.trunk;
+
+    for (unsigned i = 0; i < trunk->count; i++) {
+        if (add_vlan(v, trunk->vlans[i]) == 0)
+            continue;
+        if (errno != EACCES)
+            return why_fail(why, "VF %s: the PF's driver does not answer when told of VLAN %u",
+                            v->vf.pci, trunk->vlans[i]);
+        errno = ENOSPC;
+        return why_fail(why,
+                        "the PF's driver refuses VLAN %u to VF %s; its 32 filters are for all VFs "
+                        "together, so list fewer "
+                        "different VLANs in bridge= of the vifs on this PF",
+                        trunk->vlans[i], v->vf.pci);
+    }
+    return 0;
+}
+
 int igbvf_set_frame_max(struct igbvf *v, struct why *why)
 {
     uint32_t words[2] = {VF_SET_LPE, vf_frame_max(&v->vf)};
