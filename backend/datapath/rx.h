@@ -6,10 +6,11 @@
  * nothing may be put in between (no extra info slots, no frame held back). A frame that the guest must not get is
  * answered with errors in its place.
  *
- * On a trunk (struct vf_trunk) the guest sees its frames' VLAN tags. The 82576 takes them off what it receives, and tells
- * them in its write-back (VMOLR.STRVLAN, for groups RPLOLR.STRVLAN, both of which igb sets). netif has no place for a tag
- * beside the frame, so it is put back: the addresses move forward by its length, into room that was left there, and it
- * comes in behind them. The page is the guest's, and pinned for the VF alone; the hypervisor carries the bytes. */
+ * On a trunk (struct vf_trunk) the guest sees its frames' VLAN tags. The 82576 takes them off what it receives, and
+ * tells them in its write-back: those of frames to groups, as igb sets it up, and others where the PF's driver cannot
+ * be brought to leave them (VMOLR.STRVLAN, for groups RPLOLR.STRVLAN). netif has no place for a tag beside the frame,
+ * so it is put back: the addresses move forward by its length, into room that was left there, and it comes in behind
+ * them. The page is the guest's, and pinned for the VF alone; the hypervisor carries the bytes. */
 #ifndef NETVF_DATAPATH_RX_H
 #define NETVF_DATAPATH_RX_H
 

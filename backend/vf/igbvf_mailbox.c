@@ -80,25 +80,35 @@ static int add_vlan(struct igbvf *v, uint16_t vlan)
     return ask(v, words, 2);
 }
 
-/* igb refuses if all filters are taken; or if the VF has a port VLAN, which netvfd does not set together with a trunk. */
+/* With each VLAN igb has the VF's frames stripped of their tags, and with VLAN 0 no more (igb_set_vf_vlan_strip, since
+ * Linux 4.5): so that comes last. Frames to groups lose their tags all the same (RPLOLR.STRVLAN); and with a driver
+ * that does otherwise all do, which costs two calls for a batch. VLAN 0 takes no filter: the PF is in it. */
+static int keep_tags(struct igbvf *v)
+{
+    return add_vlan(v, 0) == 0 || errno == EACCES ? 0 : -1;
+}
+
+/* igb refuses if all filters are taken; or if the VF has a port VLAN, which netvfd does not set beside a trunk. */
 int igbvf_set_trunk(struct igbvf *v, struct why *why)
 {
     const struct vf_trunk *trunk = &v->vf.trunk;
+    int rc = 0;
 
-    for (unsigned i = 0; i < trunk->count; i++) {
-        if (add_vlan(v, trunk->vlans[i]) == 0)
+    for (unsigned i = 0; !rc && i < trunk->count; i++) {
+        rc = add_vlan(v, trunk->vlans[i]);
+        if (!rc || errno != EACCES)
             continue;
-        if (errno != EACCES)
-            return why_fail(why, "VF %s: the PF's driver does not answer when told of VLAN %u",
-                            v->vf.pci, trunk->vlans[i]);
         errno = ENOSPC;
         return why_fail(why,
                         "the PF's driver refuses VLAN %u to VF %s; its 32 filters are for all VFs "
-                        "together, so list fewer "
-                        "different VLANs in bridge= of the vifs on this PF",
+                        "together, so list fewer different VLANs in bridge= of the vifs on this PF",
                         trunk->vlans[i], v->vf.pci);
     }
-    return 0;
+    if (!rc && trunk->count)
+        rc = keep_tags(v);
+    return rc ? why_fail(why, "VF %s: the PF's driver does not answer when told of its VLANs",
+                         v->vf.pci)
+              : 0;
 }
 
 int igbvf_set_frame_max(struct igbvf *v, struct why *why)

@@ -94,13 +94,14 @@ START_TEST(trunk)
     ck_assert_uint_eq(pf.count, 0);
     v.vf.trunk = (struct vf_trunk){2, {10, 4094}};
     ck_assert_int_eq(igbvf_set_trunk(&v, &why), 0);
-    ck_assert_uint_eq(pf.count, 2);
+    ck_assert_uint_eq(pf.count, 3);
     expect_message(0, 0x00010004, 10);
     expect_message(1, 0x00010004, 4094);
+    expect_message(2, 0x00010004, 0); /* igb: no stripping of tags */
     pf.refused = VF_SET_VLAN;
     ck_assert_int_eq(igbvf_set_trunk(&v, &why), -1);
     ck_assert_int_eq(errno, ENOSPC);
-    ck_assert_uint_eq(pf.count, 3);
+    ck_assert_uint_eq(pf.count, 4);
     ck_assert_ptr_nonnull(strstr(why.text, "refuses VLAN 10"));
 }
 END_TEST
