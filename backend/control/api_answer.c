@@ -113,23 +113,34 @@ static json_t *queues_document(const struct vif_view *view)
     return documents;
 }
 
+static json_t *trunk_document(const struct vf_trunk *trunk)
+{
+    json_t *vlans = json_array();
+
+    for (unsigned i = 0; i < trunk->count; i++)
+        json_array_append_new(vlans, json_integer(trunk->vlans[i]));
+    return vlans;
+}
+
 static json_t *vif_document(const struct vif_view *view)
 {
     const char *interrupts = view->interrupts ? "event-channel" : "polling";
     char mac[MAC_TEXT];
 
-    return json_pack(
-        "{s:i, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, s:o, s:{s:I, s:b}, s:o, "
-        "s:o}",
-        "dom", (int)view->domid, "devid", (json_int_t)view->devid, "mac",
-        view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vf",
-        view->lease ? view->lease->vf->pci : NULL, "translation", view->translation,
-        "translation_reason", view->translation_reason, "translation_asked",
-        view->translation_asked, "state", view->state, "error", view->error, "interrupts",
-        view->connected ? interrupts : NULL, "link",
-        view->connected ? json_boolean(view->link) : json_null(), "window", "pages",
-        (json_int_t)view->window_pages, "off", view->windows_off, "counters",
-        counters_document(&view->counters, true), "queues", queues_document(view));
+    return json_pack("{s:i, s:I, s:s?, s:s?, s:o, s:o, s:s?, s:s?, s:s?, s:s?, s:s, s:s?, s:s?, "
+                     "s:o, s:{s:I, s:b}, s:o, "
+                     "s:o}",
+                     "dom", (int)view->domid, "devid", (json_int_t)view->devid, "mac",
+                     view->mac ? mac_format(view->mac, mac) : NULL, "pf", view->pf, "vlan",
+                     view->vlan ? json_integer(view->vlan) : json_null(), "trunk",
+                     trunk_document(&view->trunk), "vf", view->lease ? view->lease->vf->pci : NULL,
+                     "translation", view->translation, "translation_reason",
+                     view->translation_reason, "translation_asked", view->translation_asked,
+                     "state", view->state, "error", view->error, "interrupts",
+                     view->connected ? interrupts : NULL, "link",
+                     view->connected ? json_boolean(view->link) : json_null(), "window", "pages",
+                     (json_int_t)view->window_pages, "off", view->windows_off, "counters",
+                     counters_document(&view->counters, true), "queues", queues_document(view));
 }
 
 struct selection {

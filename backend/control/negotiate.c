@@ -49,6 +49,53 @@ static uint16_t vlan_of_name(char *name)
     return (uint16_t)vlan;
 }
 
+/* Digits only, at the start of `text`, up to `max`. Returns what follows them, or NULL. */
+static const char *digits(const char *text, uint64_t max, uint64_t *number)
+{
+    const char *start = text;
+
+    for (*number = 0; *text >= '0' && *text <= '9'; text++) {
+        if (*number > max / 10)
+            return NULL;
+        *number = *number * 10 + (uint64_t)(*text - '0');
+    }
+    return text == start || *number > max ? NULL : text;
+}
+
+static bool add_vlan(struct vf_trunk *trunk, uint64_t vlan)
+{
+    if (!vlan || vf_trunk_carries(trunk, (uint16_t)vlan) || trunk->count == VF_TRUNK_MAX)
+        return false;
+    trunk->vlans[trunk->count++] = (uint16_t)vlan;
+    return true;
+}
+
+/* "eth0:10:20": VLANs 10 and 20 by tags of the guest's own, untagged frames besides, as vif-openvswitch has it. Cuts
+ * the list off. */
+static int trunk_of_name(char *name, struct vf_trunk *trunk, struct why *why)
+{
+    char *colon = strchr(name, ':');
+    const char *number = colon, *rest = colon;
+    uint64_t vlan;
+
+    if (!colon)
+        return 0;
+    do {
+        number = rest + 1;
+        rest = digits(number, VLAN_MAX, &vlan);
+        if (!rest || (*rest && *rest != ':') || *number == '0' || !add_vlan(trunk, vlan)) {
+            *colon = '\0';
+            return why_fail(why,
+                            "the vif's list of VLANs is wrong at \"%.20s\"; set bridge= in the vif "
+                            "line to one like "
+                            "%.15s:10:20, with at most %u different VLANs from 1 to %u",
+                            number, name, VF_TRUNK_MAX, VLAN_MAX);
+        }
+    } while (*rest);
+    *colon = '\0';
+    return 0;
+}
+
 static int config_pf(struct store *store, const char *backend, struct vif_config *config,
                      struct why *why)
 {
@@ -58,6 +105,8 @@ static int config_pf(struct store *store, const char *backend, struct vif_config
     if (store_read(store, backend, KEY_BE_BRIDGE, value) < 0)
         return why_fail(why, "the vif names no PF; set bridge= in its vif line to the network "
                              "device whose VFs are to serve it (netvf list shows them)");
+    if (trunk_of_name(value, &config->trunk, why) < 0)
+        return -1;
     length = strlen(value);
     /* It becomes part of a path in sysfs. */
     if (!length || length >= sizeof config->pf || strchr(value, '/') || value[0] == '.')
@@ -106,10 +155,9 @@ static int config_mtu(struct store *store, const char *backend, struct vif_confi
     return 0;
 }
 
-/* One port VLAN. A trunk cannot be had from a VF: the 82576 takes the tags off what it receives (VMOLR.STRVLAN,
- * RPLOLR.STRVLAN), and netif has no place for them but in the frame. */
-static int config_vlan(struct store *store, const char *backend, struct vif_config *config,
-                       struct why *why)
+/* One port VLAN by vlan=. What xl's grammar has besides is a mixture of port VLAN and tags, which no VF does. */
+static int config_vlan_key(struct store *store, const char *backend, struct vif_config *config,
+                           struct why *why)
 {
     char value[STORE_VALUE_MAX];
     uint32_t vlan;
@@ -118,9 +166,9 @@ static int config_vlan(struct store *store, const char *backend, struct vif_conf
         return 0;
     if (store_read_number(store, backend, KEY_BE_VLAN, VLAN_MAX, &vlan) < 0 || !vlan)
         return why_fail(why,
-                        "netvf puts a vif into one VLAN, from 1 to %u, and carries no tags of the "
-                        "guest's; set vlan= in the vif line to one number",
-                        VLAN_MAX);
+                        "netvf puts a vif into one VLAN, from 1 to %u, by vlan=; set it to one "
+                        "number, or list those that the guest tags itself in bridge=%s:10:20",
+                        VLAN_MAX, config->pf);
     if (config->vlan && config->vlan != vlan)
         return why_fail(why,
                         "the vif line names two VLANs, %u by bridge= and %u by vlan=; leave one of "
@@ -130,17 +178,18 @@ static int config_vlan(struct store *store, const char *backend, struct vif_conf
     return 0;
 }
 
-/* Digits only, at the start of `text`, up to `max`. Returns what follows them, or NULL. */
-static const char *digits(const char *text, uint64_t max, uint64_t *number)
+/* A port VLAN, or a trunk: igb refuses a VF that has the one the other. */
+static int config_vlan(struct store *store, const char *backend, struct vif_config *config,
+                       struct why *why)
 {
-    const char *start = text;
-
-    for (*number = 0; *text >= '0' && *text <= '9'; text++) {
-        if (*number > max / 10)
-            return NULL;
-        *number = *number * 10 + (uint64_t)(*text - '0');
-    }
-    return text == start || *number > max ? NULL : text;
+    if (config_vlan_key(store, backend, config, why) < 0)
+        return -1;
+    if (config->vlan && config->trunk.count)
+        return why_fail(why,
+                        "the vif line puts the vif into VLAN %u and lists VLANs that its guest "
+                        "tags itself, from %u on; a VF does only one of the two",
+                        config->vlan, config->trunk.vlans[0]);
+    return 0;
 }
 
 int negotiate_rate(struct store *store, const char *backend, struct rate *rate, struct why *why)

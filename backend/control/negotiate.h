@@ -27,10 +27,11 @@ struct features {
 /* What the toolstack has written about a vif. */
 struct vif_config {
     uint8_t mac[6];
-    char pf[16];      /* "bridge": the network device of the PF */
-    uint16_t mtu;     /* 68 to VF_MTU_MAX */
-    uint16_t vlan;    /* port VLAN, 1 to 4094, or 0 */
-    struct rate rate; /* of what the guest sends, as it was when the keys were read */
+    char pf[16];           /* "bridge": the network device of the PF */
+    uint16_t mtu;          /* 68 to VF_MTU_MAX */
+    uint16_t vlan;         /* port VLAN, 1 to 4094, or 0; if there is one, there is no ... */
+    struct vf_trunk trunk; /* ... list of VLANs that the guest tags itself, each of them once */
+    struct rate rate;      /* of what the guest sends, as it was when the keys were read */
 };
 
 /* Reads and checks the toolstack's keys of the vif `devid` of domain `domid`. -1 and a sentence

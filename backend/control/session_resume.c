@@ -95,6 +95,16 @@ static int provide_pages(const struct session *s, unsigned index, struct why *wh
     return 0;
 }
 
+/* Bytes that are left free before a received frame. */
+static uint16_t rx_room_before(const struct session *s)
+{
+    const struct vf *vf = s->plan.vf;
+
+    if (vf->trunk.count)
+        return VF_RX_TAG_ROOM;
+    return s->plan.headroom ? (uint16_t)vf_rx_headroom(vf_mtu(vf), &vf->trunk) : 0;
+}
+
 /* Points a queue's data path at what this VF works with. */
 static int equip(struct session *s, unsigned index, struct why *why)
 {
@@ -112,7 +122,7 @@ static int equip(struct session *s, unsigned index, struct why *why)
     w->tx.header_pages = &q->vf_pages[VF_RING_PAGES];
     w->tx.private_pages = s->context ? q->pages : w->tx.header_pages;
     w->rx.scratch = &q->pages[q->page_count - SCRATCH_PAGES];
-    w->rx.headroom = s->plan.headroom ? (uint16_t)vf_rx_headroom(vf_mtu(s->plan.vf)) : 0;
+    w->rx.headroom = rx_room_before(s);
     s->echoes[index].buffer = vf_rx_buffer(s->plan.vf);
     return 0;
 }

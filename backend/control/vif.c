@@ -132,7 +132,11 @@ static int open_ctrl_port(struct vif *vif, struct why *why)
 struct pool_wish vif_wish(const struct vif *vif)
 {
     struct pool_wish wish = {
-        .pf = vif->config.pf, .vlan = vif->config.vlan, .mtu = vif->config.mtu};
+        .pf = vif->config.pf,
+        .vlan = vif->config.vlan,
+        .trunk = vif->config.trunk,
+        .mtu = vif->config.mtu,
+    };
 
     memcpy(wish.mac, vif->config.mac, sizeof wish.mac);
     return wish;

@@ -54,6 +54,8 @@ struct vif_view {
     uint32_t devid;
     const uint8_t *mac;               /* NULL if the vif is refused for its keys */
     const char *pf;                   /* NULL if none is named */
+    uint16_t vlan;                    /* port VLAN, 0: none */
+    struct vf_trunk trunk;            /* VLANs that the guest tags itself */
     const struct pool_lease *lease;   /* NULL if it holds no VF */
     const char *translation;          /* NULL while not connected */
     const char *translation_reason;   /* NULL, or why it is not one that needs no hypercalls */

@@ -69,7 +69,7 @@ static int offer_features(const struct vif *vif)
         .offloads = vif->lease->vf->ops->offloads,
         .split_event_channels = true,
         .ctrl_ring = true,
-        .headroom = vf_rx_headroom(vif->config.mtu) > 0,
+        .headroom = vf_rx_headroom(vif->config.mtu, &vif->config.trunk) > 0,
         .queues = vif->host->queues,
     };
 
@@ -128,6 +128,8 @@ void vif_look(struct vif *vif, struct vif_view *view)
         .devid = vif->devid,
         .mac = vif->configured ? vif->config.mac : NULL,
         .pf = vif->config.pf[0] ? vif->config.pf : NULL,
+        .vlan = vif->config.vlan,
+        .trunk = vif->config.trunk,
         .lease = vif->lease,
         .translation_asked = vif->asked ? translation_word(vif->wish) : NULL,
         .state = vif->state,

@@ -86,7 +86,7 @@ static int find_vf(struct vif *vif, struct why *why)
     if (vif->lease) {
         if (pool_renew(pool, vif->lease, why) == 0)
             return 0;
-        if (errno == ENETDOWN) /* no other VF of that PF would do better */
+        if (errno == ENETDOWN || errno == ENOSPC) /* no other VF of that PF would do better */
             return -1;
         vif_let_go(vif, true);
     }

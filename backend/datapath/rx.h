@@ -4,7 +4,13 @@
  * Order is everything here: a frontend takes the n-th response for its n-th buffer, whatever the ids say, and the VF
  * fills buffers in the order posted. So the netif ring, `slots` and the VF's ring are three views of one queue, and
  * nothing may be put in between (no extra info slots, no frame held back). A frame that the guest must not get is
- * answered with errors in its place. */
+ * answered with errors in its place.
+ *
+ * On a trunk (struct vf_trunk) the guest sees its frames' VLAN tags. The 82576 takes them off what it receives, and
+ * tells them in its write-back: those of frames to groups, as igb sets it up, and others where the PF's driver cannot
+ * be brought to leave them (VMOLR.STRVLAN, for groups RPLOLR.STRVLAN). netif has no place for a tag beside the frame,
+ * so it is put back: the addresses move forward by its length, into room that was left there, and it comes in behind
+ * them. The page is the guest's, and pinned for the VF alone; the hypervisor carries the bytes. */
 #ifndef NETVF_DATAPATH_RX_H
 #define NETVF_DATAPATH_RX_H
 
@@ -21,6 +27,13 @@ struct rx_counters {
     uint64_t packets, bytes;
     uint64_t dropped; /* frames, and buffers between frames, answered with an error */
     uint64_t echoes;  /* the vif's own frames, likewise: see echo.h */
+};
+
+/* What has been found out about the frame that a buffer begins. */
+enum rx_finding {
+    RX_PLAIN = 0,
+    RX_OWN = 1,    /* it is one of our own */
+    RX_TAGGED = 4, /* its tag has been put back: it begins so many bytes earlier */
 };
 
 /* One buffer of the guest that is not answered yet, at its index in the ring. */
@@ -53,9 +66,11 @@ struct rx {
     unsigned posted; /* buffers that the VF has */
     struct grant_pin pins[RX_BATCH];
     struct vf_received received[RX_BATCH];
-    bool own[RX_BATCH];                 /* received[] begins a frame of our own */
-    struct grant_copy copies[RX_BATCH]; /* of the source addresses of what may be one, ... */
-    uint16_t candidates[RX_BATCH];      /* ... and where it is in received[] */
+    unsigned
+        held; /* on a trunk: of those, the first that are not answered, the end of their frame not being here yet */
+    uint8_t findings[RX_BATCH];         /* enum rx_finding of the frame that received[] begins */
+    struct grant_copy copies[RX_BATCH]; /* of the addresses of frames that are looked at, ... */
+    uint16_t looks[RX_BATCH];           /* ... and where these begin in received[] */
     struct rx_counters counters;
 };
 

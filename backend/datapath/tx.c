@@ -65,9 +65,10 @@ static int copy_headers(struct tx *tx, unsigned count, unsigned copies)
     return 0;
 }
 
-/* Whether a frame carries a VLAN tag that is not the guest's to choose. The VF puts the port VLAN on by itself, and
- * takes off whatever tag a frame arrives with, so a guest has no tags but that of VLAN 0, a priority without a VLAN.
- * The 82576 drops others by its spoof check (DTXSWC.VLANAS); QEMU's does not. */
+/* Whether a frame carries a VLAN tag that is not the guest's to choose: one beside the port VLAN, which the VF puts on
+ * by itself; or one of a VLAN that is not in its trunk, which everybody has VLAN 0 in, a priority without a VLAN. The
+ * 82576 drops such frames by its spoof check (DTXSWC.VLANAS); QEMU's does not. Only the outer tag counts, as for the
+ * 82576. */
 static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
 {
     const uint8_t *tag = work->private + 12;
@@ -75,7 +76,9 @@ static bool foreign_vlan(const struct tx *tx, const struct tx_work *work)
     if (tag[0] != 0x81 || tag[1] != 0x00)
         return false;
     /* Cut off within its tag: the VF pads it, and what it then is nobody has looked at. */
-    return tx->port_vlan || work->copied < ETH_HEADER + 2 || (tag[2] & 0x0f) || tag[3];
+    if (tx->port_vlan || work->copied < ETH_HEADER + 2)
+        return true;
+    return !vf_trunk_carries(&tx->queue->vf->trunk, (uint16_t)headers_be16(tag + 2));
 }
 
 /* Are the headers within the lengths for which the VF offloads anything? */

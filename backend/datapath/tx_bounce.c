@@ -47,8 +47,8 @@ static struct grant_copy *add_copies(struct tx *tx, struct tx_work *work, struct
             if (part > piece->length - from)
                 part = piece->length - from;
             *copy++ = (struct grant_copy){
-                .to = tx->private_pages[work->bounce + done / GUEST_PAGE].dma + done % GUEST_PAGE,
-                .to_va = buffer(tx, work) + done,
+                .own = tx->private_pages[work->bounce + done / GUEST_PAGE].dma + done % GUEST_PAGE,
+                .own_va = buffer(tx, work) + done,
                 .gref = piece->gref,
                 .offset = (uint16_t)(piece->offset + from),
                 .length = (uint16_t)part,

@@ -200,15 +200,15 @@ static uint64_t set_buffers(struct tx *tx, struct tx_work *work, unsigned slots)
 
 /* Of a part, what is among the first bytes of its frame, `copied` of which are in other copies. Returns how many then
  * are. */
-static inline unsigned set_copy(struct grant_copy *copy, const struct tx_piece *piece, uint64_t to,
-                                uint8_t *to_va, unsigned copied)
+static inline unsigned set_copy(struct grant_copy *copy, const struct tx_piece *piece, uint64_t own,
+                                uint8_t *own_va, unsigned copied)
 {
     unsigned room = HEADER_COPY - copied;
     unsigned length = piece->length < room ? piece->length : room;
 
     *copy = (struct grant_copy){
-        .to = to + copied,
-        .to_va = to_va + copied,
+        .own = own + copied,
+        .own_va = own_va + copied,
         .gref = piece->gref,
         .offset = piece->offset,
         .length = (uint16_t)length,
@@ -223,15 +223,15 @@ static __attribute__((noinline)) void add_more_copies(struct tx_work *work)
     unsigned copied = work->copied;
 
     for (; piece != end && copied < HEADER_COPY; piece++)
-        copied = set_copy(work->copy_end++, piece, work->copy->to, work->private, copied);
+        copied = set_copy(work->copy_end++, piece, work->copy->own, work->private, copied);
     work->copied = (uint16_t)copied;
 }
 
 /* The first bytes of a frame, gathered from as many parts as they lie in (XSA-423: a NIC must find all headers in its
  * first descriptor; XSA-432: the gathering is bounded by the parts, not by the bytes). Returns the end of tx->copies. */
-static struct grant_copy *add_copies(struct tx_work *work, struct grant_copy *copy, uint64_t to)
+static struct grant_copy *add_copies(struct tx_work *work, struct grant_copy *copy, uint64_t own)
 {
-    work->copied = (uint16_t)set_copy(copy, work->piece, to, work->private, 0);
+    work->copied = (uint16_t)set_copy(copy, work->piece, own, work->private, 0);
     work->copy = copy++;
     work->copy_end = copy;
     if (work->pieces > 1) {

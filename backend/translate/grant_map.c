@@ -30,6 +30,12 @@ static int host_fetch(struct translate *translate, struct grant_copy *copies, un
     return translate->port->ops->copy(translate->port, copies, count);
 }
 
+/* Also into pages of the window, whose views are read-only: Xen sees each write, and logs it for a live migration. */
+static int host_store(struct translate *translate, struct grant_copy *copies, unsigned count)
+{
+    return translate->port->ops->store(translate->port, copies, count);
+}
+
 static void host_close(struct translate *translate)
 {
     (void)translate;
@@ -40,6 +46,7 @@ static const struct translate_ops host_ops = {
     .acquire = host_acquire,
     .release = host_release,
     .fetch = host_fetch,
+    .store = host_store,
     .close = host_close,
 };
 

@@ -79,11 +79,18 @@ static int context_fetch(struct translate *translate, struct grant_copy *copies,
             continue;
         view = views[next++];
         if (view)
-            shm_copy(copies[i].to_va, view + copies[i].offset, copies[i].length);
+            shm_copy(copies[i].own_va, view + copies[i].offset, copies[i].length);
         else
             copies[i].status = GNTST_bad_page;
     }
     return 0;
+}
+
+/* By the hypervisor, which looks at the entry again: the views are read-only, for a page that dom0 has mapped writable
+ * can be none of a PV guest's page tables, as long as the view is kept. */
+static int context_store(struct translate *translate, struct grant_copy *copies, unsigned count)
+{
+    return translate->port->ops->store(translate->port, copies, count);
 }
 
 static void context_close(struct translate *translate)
@@ -98,6 +105,7 @@ static const struct translate_ops context_ops = {
     .acquire = context_acquire,
     .release = context_release,
     .fetch = context_fetch,
+    .store = context_store,
     .close = context_close,
 };
 

@@ -22,9 +22,11 @@ struct translate_ops {
      * may be given for the batch. */
     int (*acquire)(struct translate *translate, struct grant_pin *pins, unsigned count);
     int (*release)(struct translate *translate, struct grant_pin *pins, unsigned count);
-    /* Bytes of the guest's pages into pages of dom0's: each once, and each with a status of its own. At most
-     * PORT_BATCH_MAX; -1/errno if nothing was copied. */
+    /* fetch: bytes of the guest's pages into pages of dom0's, each once; store: the other way. Each with a status of
+     * its own, which is bad where the guest has taken its reference back, or never let anybody write there. At most
+     * PORT_BATCH_MAX; -1/errno if nothing was copied. A store is one call into Xen, whatever the translation. */
     int (*fetch)(struct translate *translate, struct grant_copy *copies, unsigned count);
+    int (*store)(struct translate *translate, struct grant_copy *copies, unsigned count);
     /* Ends it: no pin is held any more. */
     void (*close)(struct translate *translate);
 };

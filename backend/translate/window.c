@@ -392,7 +392,7 @@ int window_fetch(struct window *window, struct port *port, struct grant_copy *co
 
         assert(copy->offset + copy->length <= 4096);
         if (page) {
-            shm_copy(copy->to_va, page->view + copy->offset, copy->length);
+            shm_copy(copy->own_va, page->view + copy->offset, copy->length);
             copy->status = 0;
             continue;
         }

@@ -66,6 +66,8 @@ static int igbvf_reset(struct vf *vf, uint8_t mac[6], struct why *why)
     }
     memcpy(mac, &words[1], 6);
     memcpy(v->mac, mac, 6);
+    if (igbvf_set_trunk(v, why) < 0)
+        return -1;
     /* The counters run on from one user of the VF to the next. */
     for (unsigned i = 0; i < 4; i++)
         v->last_counter[i] = reg_read(v, counter_registers[i]);
@@ -145,6 +147,7 @@ static void set_up_queue(struct igbvf *v, unsigned index, struct vf_queue_setup 
     q->tx.dma = setup->ring_pages[0].dma;
     q->rx.ring = setup->ring_pages[1].va;
     q->rx.dma = setup->ring_pages[1].dma;
+    q->rx.swaps = v->i350 ? RXD_LB : 0;
     setup->queue = &q->queue;
 }
 
@@ -307,6 +310,7 @@ struct vf *igbvf_open(const char *pci, unsigned queues, struct why *why)
         goto fail;
     }
     v->emulated = pci_emulated(pci);
+    v->i350 = pci_id(pci) == I350_VF;
     v->bar = pci_map(pci, 0, IGBVF_BAR_SIZE);
     if (!v->bar) {
         why_fail(why, "cannot map the registers of VF %s: %s", pci, strerror(errno));

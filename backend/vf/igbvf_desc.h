@@ -74,17 +74,20 @@ static inline bool desc_validated(uint32_t type, uint32_t status)
     return type & RXD_TYPE_IPV4 ? status & RXD_IPCS : type & RXD_TYPE_IPV6;
 }
 
-/* Reads the write-back (7.1.5.2) of a received buffer of `buffer` bytes. `type` is dw0, `status` dw2, `length` the low
- * half of dw3. What a device writes is checked like a guest's word: a length beyond the buffer is an error, never a
- * length. */
-static inline struct vf_received desc_received(uint32_t type, uint32_t status, uint16_t length,
+/* Reads the write-back (7.1.5.2) of a received buffer of `buffer` bytes. `type` is dw0, `status` dw2, `length` dw3, a
+ * tag and a length. What a device writes is checked like a guest's word: a length beyond the buffer is an error, never
+ * a length. A tag is one of the last buffer's alone, like the checksums. */
+static inline struct vf_received desc_received(uint32_t type, uint32_t status, uint32_t length,
                                                uint32_t buffer)
 {
+    uint16_t bytes = (uint16_t)length;
     struct vf_received received = {
-        .length = length,
+        .length = bytes,
         .last = status & RXD_EOP,
         .csum_ok = desc_validated(type, status),
-        .error = (status & RXD_RXE) || !length || length > buffer,
+        .error = (status & RXD_RXE) || !bytes || bytes > buffer,
+        .stripped = status & RXD_VP,
+        .tag = (uint16_t)(length >> 16),
     };
 
     if (received.error)

@@ -73,6 +73,44 @@ static int ask(struct igbvf *v, uint32_t *words, unsigned send)
     return -1;
 }
 
+static int add_vlan(struct igbvf *v, uint16_t vlan)
+{
+    uint32_t words[2] = {VF_SET_VLAN | MSG_INFO(1), vlan};
+
+    return ask(v, words, 2);
+}
+
+/* With each VLAN igb has the VF's frames stripped of their tags, and with VLAN 0 no more (igb_set_vf_vlan_strip, since
+ * Linux 4.5): so that comes last. Frames to groups lose their tags all the same (RPLOLR.STRVLAN); and with a driver
+ * that does otherwise all do, which costs two calls for a batch. VLAN 0 takes no filter: the PF is in it. */
+static int keep_tags(struct igbvf *v)
+{
+    return add_vlan(v, 0) == 0 || errno == EACCES ? 0 : -1;
+}
+
+/* igb refuses if all filters are taken; or if the VF has a port VLAN, which netvfd does not set beside a trunk. */
+int igbvf_set_trunk(struct igbvf *v, struct why *why)
+{
+    const struct vf_trunk *trunk = &v->vf.trunk;
+    int rc = 0;
+
+    for (unsigned i = 0; !rc && i < trunk->count; i++) {
+        rc = add_vlan(v, trunk->vlans[i]);
+        if (!rc || errno != EACCES)
+            continue;
+        errno = ENOSPC;
+        return why_fail(why,
+                        "the PF's driver refuses VLAN %u to VF %s; its 32 filters are for all VFs "
+                        "together, so list fewer different VLANs in bridge= of the vifs on this PF",
+                        trunk->vlans[i], v->vf.pci);
+    }
+    if (!rc && trunk->count)
+        rc = keep_tags(v);
+    return rc ? why_fail(why, "VF %s: the PF's driver does not answer when told of its VLANs",
+                         v->vf.pci)
+              : 0;
+}
+
 int igbvf_set_frame_max(struct igbvf *v, struct why *why)
 {
     uint32_t words[2] = {VF_SET_LPE, vf_frame_max(&v->vf)};

@@ -28,6 +28,8 @@ struct igbvf_rx {
     uint64_t dma;
     uint16_t tail;  /* next descriptor to post */
     uint16_t clean; /* oldest posted descriptor */
+    uint32_t
+        swaps; /* status bits with which a tag's bytes are swapped: RXD_LB on the i350, else none */
 };
 
 /* A queue pair. Its worker writes the tails and its own bit of EIMS, where a 0 changes nothing: no lock is needed. */
@@ -48,6 +50,7 @@ struct igbvf {
         mailbox_seen; /* clearing bits of V2PMAILBOX that a read has taken and nobody has used yet */
     uint8_t mac[6];   /* what the PF has told it in the reset handshake */
     bool emulated;    /* QEMU's */
+    bool i350;
     struct igbvf_queue queues[VF_QUEUES_MAX];
     uint32_t last_counter[4]; /* 32-bit counters at the last look: GPTC GOTC GPRC GORC */
     struct vf_counters counted;
@@ -90,6 +93,8 @@ extern const struct vf_queue_ops igbvf_queue_ops;
 uint32_t igbvf_mailbox(struct igbvf *v);
 /* One message to the PF and its answer, in place (8.14.2). -1/ETIMEDOUT or EBUSY. */
 int igbvf_call(struct igbvf *v, uint32_t *words, unsigned send, unsigned receive);
+/* Tells the PF of the trunk. -1 and a sentence; ENOSPC if the PF refuses. */
+int igbvf_set_trunk(struct igbvf *v, struct why *why);
 /* Makes the PF let frames of vf_frame_max() through. -1 and a sentence. */
 int igbvf_set_frame_max(struct igbvf *v, struct why *why);
 int igbvf_set_multicast(struct vf *vf, const struct vf_multicast *wanted, struct why *why);

@@ -30,6 +30,7 @@
 /* Messages, as Linux' igb answers them (igb_main.c, e1000_mbx.h). */
 #define VF_RESET          0x01u
 #define VF_SET_MULTICAST  0x03u /* MSG_INFO: how many hashes, 16 bits each, follow */
+#define VF_SET_VLAN       0x04u /* MSG_INFO: 1 to add the VLAN that follows, 0 to take it out */
 #define VF_SET_LPE        0x05u
 #define VF_SET_PROMISC    0x06u
 #define PROMISC_MULTICAST 0x02u
@@ -93,9 +94,11 @@
 #define RXD_TYPE_L2   0x00008000u /* the other type bits are an EtherType filter's number */
 #define RXD_DD        0x00000001u
 #define RXD_EOP       0x00000002u
+#define RXD_VP        0x00000008u /* a VLAN tag was taken off: it is the upper half of dw3 */
 #define RXD_UDPCS     0x00000010u
 #define RXD_L4CS      0x00000020u
 #define RXD_IPCS      0x00000040u
+#define RXD_LB        0x00040000u /* i350: sent by another function of the same port */
 #define RXD_L4E       0x20000000u
 #define RXD_IPE       0x40000000u
 #define RXD_RXE       0x80000000u

@@ -138,8 +138,11 @@ static unsigned rx_reap(struct vf_queue *queue, struct vf_received *received, un
             break;
         /* DD before length and data. Pairs with the VF's order: data, then write-back. */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        received[done++] = desc_received(le32toh(shm_read32(&desc->dw[0])), status,
-                                         (uint16_t)le32toh(shm_read32(&desc->dw[3])), buffer);
+        received[done] = desc_received(le32toh(shm_read32(&desc->dw[0])), status,
+                                       le32toh(shm_read32(&desc->dw[3])), buffer);
+        if (received[done].stripped && (status & rx->swaps))
+            received[done].tag = __builtin_bswap16(received[done].tag);
+        done++;
         rx->clean = (rx->clean + 1) & RING_MASK;
     }
     return done;

@@ -140,10 +140,11 @@ static int handshake(struct vf *vf, const uint8_t mac[6], struct why *why)
 
     if (vf->ops->reset(vf, answered, why) < 0)
         return -1;
-    if (memcmp(answered, mac, sizeof answered) != 0)
-        return why_fail(why, "VF %s got the MAC address %s from its PF, not the one that was set",
-                        vf->pci, mac_format(answered, text));
-    return 0;
+    if (memcmp(answered, mac, sizeof answered) == 0)
+        return 0;
+    errno = EPROTO;
+    return why_fail(why, "VF %s got the MAC address %s from its PF, not the one that was set",
+                    vf->pci, mac_format(answered, text));
 }
 
 static void break_entry(struct entry *entry)
@@ -154,7 +155,7 @@ static void break_entry(struct entry *entry)
     entry->mend_at = clock_ms() + ((int64_t)MEND_FIRST_MS << doubled);
 }
 
-/* Everything that makes an idle VF serve `owner`. On failure it is left quiet and broken. */
+/* Everything that makes an idle VF serve `owner`. On failure it is left quiet and broken; with ENOSPC, idle. */
 static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const struct pf_vf *found,
                                  const struct pool_wish *wish, const char *owner, struct why *why)
 {
@@ -162,6 +163,7 @@ static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const s
     struct vf *vf;
 
     if (!entry) {
+        errno = ENOMEM;
         why_fail(why, "no memory");
         return NULL;
     }
@@ -173,12 +175,16 @@ static struct pool_lease *try_vf(struct pool *pool, const struct pf *pf, const s
     vf = pool->ops->open(found->pci, why);
     if (!vf)
         return NULL;
+    vf->trunk = wish->trunk;
     entry->lease = (struct pool_lease){.vf = vf, .index = found->index, .vlan = wish->vlan};
     memcpy(entry->lease.mac, wish->mac, 6);
     snprintf(entry->lease.pf, sizeof entry->lease.pf, "%s", pf->name);
     snprintf(entry->lease.owner, sizeof entry->lease.owner, "%s", owner);
     if (handshake(vf, wish->mac, why) < 0) {
-        pool_give_back(pool, &entry->lease, true);
+        int error = errno;
+
+        pool_give_back(pool, &entry->lease, error != ENOSPC);
+        errno = error;
         return NULL;
     }
     entry->broken = false;
@@ -246,6 +252,8 @@ static struct pool_lease *take_among(struct pool *pool, const struct pf *pf, enu
         if (lease)
             return lease;
         *failed = true;
+        if (errno == ENOSPC) /* the PF has no room for its trunk on any VF */
+            break;
         if (why)
             log_warn("VF %s of %s is set aside: %s", vf.pci, pf->name, why->text);
     }
@@ -301,10 +309,16 @@ static struct pool_lease *take(struct pool *pool, const struct pool_wish *wish, 
     return lease;
 }
 
+static bool same_trunk(const struct vf_trunk *one, const struct vf_trunk *other)
+{
+    return one->count == other->count &&
+           memcmp(one->vlans, other->vlans, one->count * sizeof one->vlans[0]) == 0;
+}
+
 bool pool_fits(const struct pool_lease *lease, const struct pool_wish *wish)
 {
     return strcmp(lease->pf, wish->pf) == 0 && memcmp(lease->mac, wish->mac, 6) == 0 &&
-           lease->vlan == wish->vlan;
+           lease->vlan == wish->vlan && same_trunk(&lease->vf->trunk, &wish->trunk);
 }
 
 struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, const char *owner,

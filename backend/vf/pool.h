@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "vf/pf.h"
+#include "vf/vf.h"
 
 struct pool;
-struct vf;
 struct why;
 
 enum pool_state {
@@ -26,7 +26,8 @@ enum pool_state {
 struct pool_wish {
     const char *pf; /* the PF's network device */
     uint8_t mac[6];
-    uint16_t vlan; /* port VLAN, 0: none */
+    uint16_t vlan;         /* port VLAN, 0: none */
+    struct vf_trunk trunk; /* only without one */
     uint16_t mtu;
 };
 
@@ -36,7 +37,7 @@ struct pool_lease {
     char pf[PF_NAME_MAX];
     unsigned index;
     uint8_t mac[6];
-    uint16_t vlan;
+    uint16_t vlan;  /* its trunk is the VF's */
     char owner[16]; /* "1/0": domain and vif */
     bool astray;    /* set by its holder: still in a guest's IOMMU context, never lent again */
     const char *translation; /* what its holder uses it with, NULL while it does not run */
@@ -62,8 +63,9 @@ void pool_free(struct pool *pool);
  * DMA. */
 void pool_quiesce_idle(struct pool *pool);
 
-/* Lends an idle VF of the PF in `wish`, switching its VFs on if it has none yet. A VF that fails is set
- * aside and the next one is tried, within POOL_TAKE_MS. NULL and a sentence if there is none. */
+/* Lends an idle VF of the PF in `wish`, switching its VFs on if it has none yet. A VF that fails is set aside and the
+ * next one is tried, within POOL_TAKE_MS; but not if it is the PF that has no room for the trunk. NULL and a sentence
+ * if there is none. */
 struct pool_lease *pool_take(struct pool *pool, const struct pool_wish *wish, const char *owner,
                              struct why *why);
 /* Whether that VF is as wished; else it has to be given back and another one taken. The MTU is no matter: it is a
@@ -74,8 +76,8 @@ bool pool_fits(const struct pool_lease *lease, const struct pool_wish *wish);
 struct pool_lease *pool_take_another(struct pool *pool, const struct pool_wish *wish,
                                      const char *owner, struct why *why);
 /* Resets a VF that has been used, for its next session. -1 and a sentence if it fails: with
- * ENETDOWN because the PF is down, which says nothing against the VF; else it is to be given back
- * as broken. */
+ * ENETDOWN because the PF is down, or ENOSPC because it has no room for the trunk, which says
+ * nothing against the VF; else it is to be given back as broken. */
 int pool_renew(struct pool *pool, struct pool_lease *lease, struct why *why);
 /* Stops a VF of which nothing is known any more: 0 if it is proven that it can no longer DMA, be it
  * that it is gone from the bus (pf_vf_gone), else -1. May be tried again. */

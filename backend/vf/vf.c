@@ -18,8 +18,8 @@ static const struct family {
     struct vf *(*open)(const char *pci, unsigned queues, struct why *why);
     unsigned queues;
 } families[] = {
-    {0x808610ca, igbvf_open, 2}, /* 82576 VF: two for each of the eight pools (8.26.1) */
-    {0x80861520, igbvf_open, 1}, /* i350 VF: the same register file */
+    {I82576_VF, igbvf_open, 2}, /* 82576 VF: two for each of the eight pools (8.26.1) */
+    {I350_VF, igbvf_open, 1},   /* i350 VF: the same register file */
 };
 
 struct vf *vf_open(const char *pci, struct why *why)

@@ -48,7 +48,17 @@ struct vf_received {
     bool last; /* last buffer of its frame (EOP) */
     bool
         csum_ok; /* the VF has validated the checksums of TCP or UDP and, in IPv4, of IP; only with `last` */
-    bool error; /* the device marked the frame bad, or wrote back nonsense */
+    bool error;    /* the device marked the frame bad, or wrote back nonsense */
+    bool stripped; /* the VF has taken a VLAN tag off the frame, ... */
+    uint16_t tag;  /* ... this one: priority and VLAN; both mean something only with `last` */
+};
+
+/* VLANs whose tags the user of a VF may put on and get to see itself. Of the PF's filters each VLAN takes one, the
+ * 82576 has 32 of them for all of its functions (VLVF), and so nobody may have many. */
+#define VF_TRUNK_MAX 8u
+struct vf_trunk {
+    uint16_t count; /* 0: tags are not the user's */
+    uint16_t vlans[VF_TRUNK_MAX];
 };
 
 /* Groups whose frames the VF is to receive. Broadcast always comes. */
@@ -77,10 +87,11 @@ struct vf_queue_setup {
 struct vf_ops {
     const char *family;
     struct vf_offloads offloads;
-    /* reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`. start: rings and
-     * registers, the first `count` queue pairs enabled and handed out. stop: returns 0 when the VF is proven quiet
-     * (all queues off, bus mastering off, no transaction pending), else -1: then nothing that it could reach may be
-     * released. */
+    /* reset: the full handshake with the PF; the MAC that the PF answers with goes to `mac`, and the PF gets to know
+     * the trunk, which a reset makes it forget: -1/ENOSPC if it has no room for that, which says nothing against the
+     * VF. start: rings and registers, the first `count` queue pairs enabled and handed out. stop: returns 0 when the
+     * VF is proven quiet (all queues off, bus mastering off, no transaction pending), else -1: then nothing that it
+     * could reach may be released. */
     int (*reset)(struct vf *vf, uint8_t mac[6], struct why *why);
     int (*start)(struct vf *vf, struct vf_queue_setup *queues, unsigned count, struct why *why);
     int (*stop)(struct vf *vf);
@@ -129,17 +140,22 @@ struct vf_queue_ops {
  * the 82576's SRRCTL can say. */
 #define VF_RX_BUFFER       2048u
 #define VF_RX_BUFFER_JUMBO 4096u
+/* The same on a trunk, where there must be room for a tag: a frame of VF_MTU_MAX fits into three of them, too. */
+#define VF_RX_BUFFER_TRUNK 3072u
 /* What may be left free before a received frame: Linux' XDP_PACKET_HEADROOM, which its netfront counts on. */
 #define VF_RX_HEADROOM 256u
+/* What is left free on a trunk: a whole cache line, and so is what follows. */
+#define VF_RX_TAG_ROOM 64u
 /* Most queue pairs that a VF of any family has: the 82576's. */
 #define VF_QUEUES_MAX 2u
 
 struct vf {
     const struct vf_ops *ops;
-    char pci[16];    /* "0000:01:10.0" */
-    unsigned queues; /* queue pairs that it has, at most VF_QUEUES_MAX */
-    uint16_t mtu;    /* of its frames, set before start; 0 means VF_MTU */
-    bool held;       /* nobody can switch it off meanwhile (vf/hold.h): its interrupt may be used */
+    char pci[16];          /* "0000:01:10.0" */
+    unsigned queues;       /* queue pairs that it has, at most VF_QUEUES_MAX */
+    uint16_t mtu;          /* of its frames, set before start; 0 means VF_MTU */
+    struct vf_trunk trunk; /* set before reset */
+    bool held; /* nobody can switch it off meanwhile (vf/hold.h): its interrupt may be used */
 };
 
 struct vf_queue {
@@ -162,14 +178,27 @@ static inline uint32_t vf_frame_max(const struct vf *vf)
 /* Bytes of each receive buffer: longer frames take several buffers. */
 static inline uint32_t vf_rx_buffer(const struct vf *vf)
 {
-    return vf_frame_max(vf) > VF_RX_BUFFER ? VF_RX_BUFFER_JUMBO : VF_RX_BUFFER;
+    if (vf_frame_max(vf) <= VF_RX_BUFFER)
+        return VF_RX_BUFFER;
+    return vf->trunk.count ? VF_RX_BUFFER_TRUNK : VF_RX_BUFFER_JUMBO;
 }
 
-/* Bytes that can be left free before each received frame of this MTU: VF_RX_HEADROOM, or none where frames need whole
- * pages. */
-static inline uint32_t vf_rx_headroom(uint32_t mtu)
+/* Bytes that a frontend can have left free before each received frame: VF_RX_HEADROOM; or none where frames need whole
+ * pages, or where they begin at one place or another, for with a tag they begin earlier. */
+static inline uint32_t vf_rx_headroom(uint32_t mtu, const struct vf_trunk *trunk)
 {
-    return mtu + VF_FRAME_OVERHEAD > VF_RX_BUFFER ? 0 : VF_RX_HEADROOM;
+    return mtu + VF_FRAME_OVERHEAD > VF_RX_BUFFER || trunk->count ? 0 : VF_RX_HEADROOM;
+}
+
+/* Whether a frame with that tag may pass. One of VLAN 0 has a priority, and is in no VLAN. */
+static inline bool vf_trunk_carries(const struct vf_trunk *trunk, uint16_t tag)
+{
+    uint16_t vlan = tag & 0xfff;
+    bool found = !vlan;
+
+    for (unsigned i = 0; i < trunk->count; i++)
+        found |= trunk->vlans[i] == vlan;
+    return found;
 }
 
 /* Opens the VF at `pci` (no kernel driver may be bound to it), choosing the driver by PCI id, and makes its registers

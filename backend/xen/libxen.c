@@ -153,7 +153,22 @@ static int libxen_unpin(struct port *port, struct grant_pin *pins, unsigned coun
     return -1;
 }
 
-static int libxen_copy(struct port *port, struct grant_copy *copies, unsigned count)
+/* The two ends of a copy. A PV domain names its own frames by MFN. */
+static void set_copy(struct gnttab_copy *op, const struct grant_copy *copy, uint16_t peer,
+                     bool store)
+{
+    struct gnttab_copy_ptr theirs = {.u.ref = copy->gref, .domid = peer, .offset = copy->offset};
+    struct gnttab_copy_ptr ours = {
+        .u.gmfn = copy->own / PAGE, .domid = DOMID_SELF, .offset = copy->own % PAGE};
+
+    op->source = store ? ours : theirs;
+    op->dest = store ? theirs : ours;
+    op->len = copy->length;
+    op->flags = store ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
+    op->status = GNTST_general_error;
+}
+
+static int copy_bytes(struct port *port, struct grant_copy *copies, unsigned count, bool store)
 {
     struct libxen_port *p = libxen_port(port);
     int rc;
@@ -163,21 +178,22 @@ static int libxen_copy(struct port *port, struct grant_copy *copies, unsigned co
         return -1;
     }
     for (unsigned i = 0; i < count; i++)
-        p->copy[i] = (struct gnttab_copy){
-            .source.u.ref = copies[i].gref,
-            .source.domid = port->peer,
-            .source.offset = copies[i].offset,
-            .dest.u.gmfn = copies[i].to / PAGE, /* a PV domain names its own frames by MFN */
-            .dest.domid = DOMID_SELF,
-            .dest.offset = copies[i].to % PAGE,
-            .len = copies[i].length,
-            .flags = GNTCOPY_source_gref,
-        };
+        set_copy(&p->copy[i], &copies[i], port->peer, store);
     counter_add(&port->counters.copy_ops, count);
     rc = libxen_grant_op(p, GNTTABOP_copy, p->copy, count);
     for (unsigned i = 0; i < count; i++)
         copies[i].status = rc ? GNTST_general_error : p->copy[i].status;
     return rc;
+}
+
+static int libxen_copy(struct port *port, struct grant_copy *copies, unsigned count)
+{
+    return copy_bytes(port, copies, count, false);
+}
+
+static int libxen_store(struct port *port, struct grant_copy *copies, unsigned count)
+{
+    return copy_bytes(port, copies, count, true);
 }
 
 static void *libxen_ring_map(struct port *port, uint32_t gref)
@@ -316,6 +332,7 @@ static const struct port_ops libxen_ops = {
     .pin = libxen_pin,
     .unpin = libxen_unpin,
     .copy = libxen_copy,
+    .store = libxen_store,
     .notify = libxen_notify,
     .ring_map = libxen_ring_map,
     .ring_unmap = libxen_ring_unmap,

@@ -29,11 +29,11 @@ struct grant_pin {
         window; /* translate/window.c's: 0, or the page of the window that this is, and then it is not ours to unpin */
 };
 
-/* Bytes copied by the hypervisor out of a granted page into a page of ours. Out: status (0, or a GNTST_ code).
+/* Bytes copied by the hypervisor between a granted page and a page of ours. Out: status (0, or a GNTST_ code).
  * Neither side may cross a page end. */
 struct grant_copy {
-    uint64_t to; /* DMA address inside one of our own dma_pages */
-    void *to_va; /* the same place */
+    uint64_t own; /* DMA address inside one of our own dma_pages */
+    void *own_va; /* the same place */
     uint32_t gref;
     uint16_t offset;
     uint16_t length;
@@ -61,7 +61,9 @@ struct port_ops {
     int (*pin)(struct port *port, struct grant_pin *pins, unsigned count);
     /* A pin that Xen refuses to release stays in the journal and in `leaked`. */
     int (*unpin)(struct port *port, struct grant_pin *pins, unsigned count);
+    /* copy: out of the peer's pages into ours; store: the other way, only where the peer lets us write. */
     int (*copy)(struct port *port, struct grant_copy *copies, unsigned count);
+    int (*store)(struct port *port, struct grant_copy *copies, unsigned count);
     int (*notify)(struct port *port, uint32_t evtchn);
 
     /* CPU mapping of one shared ring page of the peer, writable. NULL/errno. */

@@ -104,6 +104,28 @@ static void print_counters(json_t *vif)
     table_free(table);
 }
 
+static void vlan_rows(struct table *table, json_t *vif)
+{
+    json_t *trunk = json_object_get(vif, "trunk"), *vlan;
+    char list[80] = "";
+    size_t i;
+
+    if (json_is_integer(json_object_get(vif, "vlan"))) {
+        table_cell(table, "port VLAN");
+        table_printf(table, "%lld", client_number(vif, "vlan"));
+    }
+    if (!json_array_size(trunk))
+        return;
+    json_array_foreach (trunk, i, vlan) {
+        size_t used = strlen(list);
+
+        snprintf(list + used, sizeof list - used, "%s%lld", used ? ", " : "",
+                 (long long)json_integer_value(vlan));
+    }
+    table_cell(table, "VLANs");
+    table_printf(table, "%s, by its guest's own tags", list);
+}
+
 static void window_row(struct table *table, const json_t *window)
 {
     table_cell(table, "window");
@@ -139,6 +161,7 @@ static void print_vif(json_t *vif)
         table_cell(table, fields[i].label);
         table_cell(table, client_text(vif, fields[i].key));
     }
+    vlan_rows(table, vif);
     table_cell(table, "link");
     table_cell(table, client_link(vif));
     if (json_object_get(vif, "window"))

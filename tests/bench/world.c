@@ -100,7 +100,7 @@ static int copy(struct port *port, struct grant_copy *copies, unsigned count)
     (void)port;
     CALLGRIND_TOGGLE_COLLECT;
     for (unsigned i = 0; i < count; i++) {
-        memcpy(copies[i].to_va, guest[copies[i].gref] + copies[i].offset, copies[i].length);
+        memcpy(copies[i].own_va, guest[copies[i].gref] + copies[i].offset, copies[i].length);
         copies[i].status = GNTST_okay;
     }
     CALLGRIND_TOGGLE_COLLECT;

@@ -137,6 +137,8 @@ static void open_both(void)
     mcast_init(&mcast);
     tx.mcast = &mcast;
     rx.scratch = &scratch;
+    sim->vf.trunk = (struct vf_trunk){1, {10}};
+    rx.headroom = VF_RX_TAG_ROOM;
     memcpy(tx.mac, hostile_mac, sizeof tx.mac);
     memcpy(rx.mac, hostile_mac, sizeof rx.mac);
     tx_attach(&tx, sim->tx_ring);
@@ -176,10 +178,12 @@ static void change_entry(void)
 static void receive(void)
 {
     struct sim *sim = &hostile.sim;
+    /* Each other one had a tag. */
+    struct vf_received received = {
+        .length = 60, .last = true, .csum_ok = true, .stripped = sim->rx_filled % 2, .tag = 10};
 
     if (sim->rx_filled != sim->rx_posted)
-        sim->rx_done[sim->rx_filled++ % SIM_QUEUE] =
-            (struct vf_received){.length = 60, .last = true, .csum_ok = true};
+        sim->rx_done[sim->rx_filled++ % SIM_QUEUE] = received;
 }
 
 /* One act of the guest, the VF or the worker. False if the worker would end the session now. */

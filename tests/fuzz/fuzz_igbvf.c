@@ -26,6 +26,7 @@ static bool notify;
 static uint32_t bar[IGBVF_BAR_SIZE / 4];
 static uint16_t command;
 static bool promiscuous, emulated, quiet, gone;
+static uint8_t how_made;
 static unsigned waits, opened;
 
 /* What a device does while the driver looks elsewhere: something to its mailbox, mostly. */
@@ -105,7 +106,7 @@ int pci_silence(const struct pci_function *function)
 uint32_t pci_id(const char *pci)
 {
     (void)pci;
-    return 0x808610ca;
+    return how_made & 64 ? I350_VF : I82576_VF;
 }
 
 bool pci_emulated(const char *pci)
@@ -154,6 +155,7 @@ static void equip(struct vf_queue *q)
     tx.echo_count = 1;
     tx.mcast = &mcast;
     rx.scratch = &scratch;
+    rx.headroom = vf->trunk.count ? VF_RX_TAG_ROOM : 0;
     memcpy(tx.mac, hostile_mac, sizeof tx.mac);
     memcpy(rx.mac, hostile_mac, sizeof rx.mac);
 }
@@ -221,7 +223,8 @@ static bool complete(void)
     bool ok = rx_complete(&rx, &notify) >= 0;
 
     for (unsigned i = 0; i < RX_BATCH; i++)
-        require(rx.received[i].length <= vf_rx_buffer(vf));
+        require(rx.received[i].length <=
+                vf_rx_buffer(vf) + (rx.findings[i] == RX_TAGGED ? RX_TAGGED : 0u));
     return ok;
 }
 
@@ -242,8 +245,8 @@ static void write_back(void)
         return;
     }
     desc->dw[0] = htole32(RXD_TYPE_TCP | (how & 4 ? 0x10u : 0x40u));
-    desc->dw[2] = htole32(RXD_DD | (how & 8 ? RXD_EOP : 0) | RXD_L4CS | RXD_IPCS);
-    desc->dw[3] = htole32(input_u16(&hostile.in));
+    desc->dw[2] = htole32(RXD_DD | (how & 8 ? RXD_EOP | RXD_VP : 0) | RXD_L4CS | RXD_IPCS);
+    desc->dw[3] = htole32(input_u16(&hostile.in) | (10u + (how >> 7)) << 16);
 }
 
 /* Whatever the device has written, it has finished no more than it was given. */
@@ -255,7 +258,7 @@ static void check_rings(void)
         frames += tx.frames[i % RING_SLOTS].posted;
     require(tx.done <= frames);
     require((uint16_t)(queue()->tx.frame_tail - queue()->tx.frame_head) == frames - tx.done);
-    require(((queue()->rx.tail - queue()->rx.clean) & RING_MASK) == rx.posted);
+    require(((queue()->rx.tail - queue()->rx.clean) & RING_MASK) == rx.posted - rx.held);
 }
 
 static unsigned pinned(void)
@@ -360,7 +363,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     log_set_level(0);
     hostile_open(data, size);
-    how = input_u8(&hostile.in);
+    how = how_made = input_u8(&hostile.in);
     emulated = how & 1;
     promiscuous = how & 2;
     quiet = how & 4;
@@ -372,11 +375,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vf = igbvf_open("0000:01:10.0", how & 8 ? 2 : 1, &why);
     if (vf) {
         vf->mtu = how & 16 ? VF_MTU_MAX : 0;
+        if (how & 32)
+            vf->trunk = (struct vf_trunk){VF_TRUNK_MAX, {10, 20, 30, 40, 50, 60, 70, 80}};
         if (vf->ops->reset(vf, mac, &why) == 0)
             run();
         vf->ops->close(vf);
     }
-    /* A handshake waits for 2 s, its other messages for as long each. */
+    /* A handshake waits for 2 s, its other messages for as long each; the first that fails is the last. */
     require(waits < 100000);
     require(opened == 0);
     hostile_close();

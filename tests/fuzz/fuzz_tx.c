@@ -20,6 +20,8 @@ static void open_vf(uint8_t how)
     sim->vf_ops.offloads.tso_ipv6 = !(how & 8);
     sim->vf.mtu = how & 16 ? VF_MTU_MAX : 0;
     tx.port_vlan = how & 32;
+    if (!tx.port_vlan && (how & 128))
+        sim->vf.trunk = (struct vf_trunk){2, {10, 4094}};
     tx.header_pages = tx.private_pages = header_pages;
     sim->port.ops->dma_alloc(&sim->port, header_pages, TX_PAGES);
     if (!(how & 64))

@@ -139,12 +139,24 @@ static void interfere(struct store *store)
 
 /* ---- Oracles ---- */
 
+static void check_trunk(const struct vf_trunk *trunk, uint16_t port_vlan)
+{
+    require(trunk->count <= (port_vlan ? 0 : VF_TRUNK_MAX));
+    for (unsigned i = 0; i < trunk->count; i++) {
+        require(trunk->vlans[i] >= 1 && trunk->vlans[i] <= 4094);
+        for (unsigned k = 0; k < i; k++)
+            require(trunk->vlans[i] != trunk->vlans[k]);
+    }
+}
+
 static void check_plan(const struct session_plan *plan)
 {
     uint32_t refs[2 * VF_QUEUES_MAX];
 
     require(plan->queues >= 1 && plan->queues <= VF_QUEUES_MAX);
     require(plan->mtu >= 68 && plan->mtu <= VF_MTU_MAX && plan->vlan <= 4094);
+    if (plan->vf)
+        check_trunk(&plan->vf->trunk, plan->vlan);
     for (unsigned i = 0; i < plan->queues; i++) {
         const struct session_plan_queue *queue = &plan->queue[i];
 

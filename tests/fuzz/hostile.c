@@ -237,7 +237,8 @@ static void be16(uint8_t *to, unsigned value)
 static unsigned put_tag(uint8_t *bytes, unsigned at, unsigned type)
 {
     be16(bytes + at, type);
-    be16(bytes + at + 2, 0); /* a priority, no VLAN */
+    /* A priority, no VLAN; on a trunk the first one of it. */
+    be16(bytes + at + 2, hostile.sim.vf.trunk.count ? 0x6000u | hostile.sim.vf.trunk.vlans[0] : 0);
     return at + 4;
 }
 
@@ -391,6 +392,17 @@ void hostile_check_frames(const struct tx *tx)
         check_frame(tx, &sim->tx[i % SIM_QUEUE]);
 }
 
+bool hostile_may_tag(uint16_t tag)
+{
+    const struct vf_trunk *trunk = &hostile.sim.vf.trunk;
+    unsigned vlan = tag & 0xfff;
+
+    for (unsigned i = 0; i < trunk->count; i++)
+        if (trunk->vlans[i] == vlan)
+            return true;
+    return !vlan;
+}
+
 void hostile_send(const struct tx *tx, unsigned count)
 {
     struct sim *sim = &hostile.sim;
@@ -399,8 +411,8 @@ void hostile_send(const struct tx *tx, unsigned count)
         require(memcmp(sim->wire + 6, hostile_mac, 6) == 0);
         if (memcmp(sim->wire + 12, "\x81\x00", 2) != 0)
             continue;
-        /* No VLAN but the administrator's. */
+        /* No VLAN but the administrator's, or those of the trunk. */
         require(!tx->port_vlan && sim->wire_length >= 16);
-        require(!(sim->wire[14] & 0x0f) && !sim->wire[15]);
+        require(hostile_may_tag((uint16_t)(sim->wire[14] << 8 | sim->wire[15])));
     }
 }

@@ -75,6 +75,8 @@ void hostile_new_vf(void);
 void hostile_check_reach(void);
 /* Oracle for each frame posted to the VF and not sent, on a VF with these offloads and an MTU. */
 void hostile_check_frames(const struct tx *tx);
+/* Whether a frame with that tag may pass: the oracle's own opinion. */
+bool hostile_may_tag(uint16_t tag);
 /* The VF sends so many frames; each must come from the vif's address. */
 void hostile_send(const struct tx *tx, unsigned count);
 

@@ -150,8 +150,16 @@ static void unmap_one(struct gnttab_unmap_grant_ref *unmap)
 
 static void copy_one(struct gnttab_copy *copy)
 {
-    expect(copy->flags == GNTCOPY_source_gref && copy->dest.domid == DOMID_SELF);
-    copy->status = copy->source.u.ref == fake_xen.bad_gref ? GNTST_bad_gntref : GNTST_okay;
+    bool store = copy->flags == GNTCOPY_dest_gref;
+    const struct gnttab_copy_ptr *theirs = store ? &copy->dest : &copy->source;
+    const struct gnttab_copy_ptr *ours = store ? &copy->source : &copy->dest;
+
+    expect((store || copy->flags == GNTCOPY_source_gref) && ours->domid == DOMID_SELF &&
+           theirs->domid != DOMID_SELF);
+    expect(ours->offset + copy->len <= 4096 && theirs->offset + copy->len <= 4096);
+    fake_xen.own_gmfn = ours->u.gmfn;
+    copy->status = theirs->u.ref == fake_xen.bad_gref ? GNTST_bad_gntref : GNTST_okay;
+    fake_xen.stored += store;
     fake_xen.copied++;
 }
 

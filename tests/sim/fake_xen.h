@@ -27,6 +27,8 @@ struct fake_xen {
     bool
         may_guess; /* handles that are none, and addresses, are refused and no fault of the caller's */
     unsigned copied, notified; /* grant copies; events sent */
+    unsigned stored;           /* of the copies, those into a guest's page */
+    uint64_t own_gmfn;         /* the frame of ours that the last one was about */
     uint32_t last_notified;
 
     /* Domains other than our own, 0. */

@@ -127,13 +127,37 @@ static int sim_copy(struct port *port, struct grant_copy *copies, unsigned count
     for (unsigned i = 0; i < count; i++) {
         struct grant_copy *copy = &copies[i];
         struct sim_page *page = copy->gref < SIM_PAGES ? &sim->pages[copy->gref] : NULL;
-        uint8_t *to = sim_reach(sim, copy->to, copy->length, true);
+        uint8_t *to = sim_reach(sim, copy->own, copy->length, true);
 
         copy->status = GNTST_bad_gntref;
         if (!to || !page || !page->granted || copy->offset + copy->length > PAGE)
             continue;
         memcpy(to, page->bytes + copy->offset, copy->length);
         copy->status = GNTST_okay;
+    }
+    return 0;
+}
+
+static int sim_store(struct port *port, struct grant_copy *copies, unsigned count)
+{
+    struct sim *sim = of_port(port);
+
+    if (count > PORT_BATCH_MAX)
+        abort();
+    sim->grant_ops += count;
+    if (call(sim) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        struct grant_copy *copy = &copies[i];
+        struct sim_page *page = copy->gref < SIM_PAGES ? &sim->pages[copy->gref] : NULL;
+        const uint8_t *from = sim_reach(sim, copy->own, copy->length, false);
+
+        copy->status = GNTST_bad_gntref;
+        if (!from || !page || !page->granted || copy->offset + copy->length > PAGE)
+            continue;
+        copy->status = page->readonly ? GNTST_permission_denied : GNTST_okay;
+        if (!copy->status)
+            memcpy(page->bytes + copy->offset, from, copy->length);
     }
     return 0;
 }
@@ -170,6 +194,7 @@ static const struct port_ops sim_port_ops = {
     .pin = sim_pin,
     .unpin = sim_unpin,
     .copy = sim_copy,
+    .store = sim_store,
     .notify = sim_notify,
     .ring_map = sim_ring_map,
     .ring_unmap = sim_ring_unmap,
@@ -374,7 +399,8 @@ unsigned sim_send(struct sim *sim, unsigned count)
     return sent;
 }
 
-bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
+/* The frame into buffers, which there must be; what is the same for all of it is in `last`. */
+static bool fill(struct sim *sim, const uint8_t *frame, unsigned length, struct vf_received last)
 {
     unsigned buffer = vf_rx_buffer(&sim->vf);
     unsigned buffers = (length + buffer - 1) / buffer;
@@ -388,13 +414,32 @@ bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
         if (to)
             memcpy(to, frame, part);
         /* Metadata comes with the last buffer only, as the 82576 has it. */
-        sim->rx_done[sim->rx_filled++ % SIM_QUEUE] = (struct vf_received){
-            .length = (uint16_t)part, .last = i == buffers - 1, .csum_ok = i == buffers - 1};
+        sim->rx_done[sim->rx_filled % SIM_QUEUE] =
+            i == buffers - 1 ? last : (struct vf_received){.last = false};
+        sim->rx_done[sim->rx_filled++ % SIM_QUEUE].length = (uint16_t)part;
         frame += part;
         length -= part;
     }
     sim_interrupt(sim);
     return true;
+}
+
+bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length)
+{
+    struct vf_received last = {.last = true, .csum_ok = true};
+    uint8_t stripped[SIM_FRAME_MAX];
+
+    if (!sim->vf.trunk.count || length < 16 || frame[12] != 0x81 || frame[13])
+        return fill(sim, frame, length, last);
+    last.tag = (uint16_t)(frame[14] << 8 | frame[15]);
+    if (!vf_trunk_carries(&sim->vf.trunk, last.tag))
+        return true; /* the PF's filter keeps it out */
+    if (sim->keeps_tags)
+        return fill(sim, frame, length, last);
+    last.stripped = true;
+    memcpy(stripped, frame, 12);
+    memcpy(stripped + 12, frame + 16, length - 16);
+    return fill(sim, stripped, length - 4, last);
 }
 
 void sim_check(struct sim *sim)

@@ -79,6 +79,7 @@ struct sim {
     uint64_t rx[SIM_QUEUE];
     struct vf_received rx_done[SIM_QUEUE];
     unsigned rx_posted, rx_filled, rx_reaped;
+    bool keeps_tags; /* on a trunk: it does not take tags off */
 
     /* The guest's rings */
     netif_tx_sring_t *tx_ring;
@@ -121,7 +122,8 @@ netif_rx_response_t *sim_rx_response(struct sim *sim, unsigned index);
 
 /* The VF sends up to `count` of the frames that the doorbell has told it of; returns how many. */
 unsigned sim_send(struct sim *sim, unsigned count);
-/* The VF receives a frame into the oldest posted buffers; false if there are not enough. */
+/* The VF receives a frame into the oldest posted buffers; false if there are not enough. On a trunk (vf.trunk) it takes
+ * the tag off, and receives no tags of other VLANs. */
 bool sim_receive(struct sim *sim, const uint8_t *frame, unsigned length);
 /* Where the VF gets to by an address; NULL, and counted as stray, if it has no business there. */
 uint8_t *sim_reach(struct sim *sim, uint64_t dma, unsigned length, bool write);

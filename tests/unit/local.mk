@@ -92,6 +92,11 @@ tests_unit_test_rx_SOURCES = tests/unit/test_rx.c $(SIM)
 tests_unit_test_rx_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_rx_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_rx_tags
+tests_unit_test_rx_tags_SOURCES = tests/unit/test_rx_tags.c $(SIM)
+tests_unit_test_rx_tags_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_rx_tags_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_ctrl
 tests_unit_test_ctrl_SOURCES = tests/unit/test_ctrl.c
 tests_unit_test_ctrl_CFLAGS = $(TEST_CFLAGS)

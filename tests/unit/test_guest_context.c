@@ -134,7 +134,7 @@ END_TEST
 
 static int16_t fetch(uint32_t gref, void *to, uint16_t offset, uint16_t length)
 {
-    struct grant_copy copy = {.gref = gref, .to_va = to, .offset = offset, .length = length};
+    struct grant_copy copy = {.gref = gref, .own_va = to, .offset = offset, .length = length};
 
     ck_assert_int_eq(translate.ops->fetch(&translate, &copy, 1), 0);
     return copy.status;

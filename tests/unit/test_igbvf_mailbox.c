@@ -88,6 +88,24 @@ START_TEST(frame_size)
 }
 END_TEST
 
+START_TEST(trunk)
+{
+    ck_assert_int_eq(igbvf_set_trunk(&v, &why), 0);
+    ck_assert_uint_eq(pf.count, 0);
+    v.vf.trunk = (struct vf_trunk){2, {10, 4094}};
+    ck_assert_int_eq(igbvf_set_trunk(&v, &why), 0);
+    ck_assert_uint_eq(pf.count, 3);
+    expect_message(0, 0x00010004, 10);
+    expect_message(1, 0x00010004, 4094);
+    expect_message(2, 0x00010004, 0); /* igb: no stripping of tags */
+    pf.refused = VF_SET_VLAN;
+    ck_assert_int_eq(igbvf_set_trunk(&v, &why), -1);
+    ck_assert_int_eq(errno, ENOSPC);
+    ck_assert_uint_eq(pf.count, 4);
+    ck_assert_ptr_nonnull(strstr(why.text, "refuses VLAN 10"));
+}
+END_TEST
+
 START_TEST(all_groups)
 {
     struct vf_multicast wanted = {.all = true, .count = 2};
@@ -161,6 +179,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, frame_size);
+    tcase_add_test(tcase, trunk);
     tcase_add_test(tcase, all_groups);
     tcase_add_test(tcase, a_list);
     tcase_add_test(tcase, longer_than_the_table);

@@ -144,6 +144,7 @@ START_TEST(batches_too_long)
     ck_assert_int_eq(port->ops->pin(port, pins, PORT_BATCH_MAX + 1), -1);
     ck_assert_int_eq(port->ops->unpin(port, pins, PORT_BATCH_MAX + 1), -1);
     ck_assert_int_eq(port->ops->copy(port, copies, PORT_BATCH_MAX + 1), -1);
+    ck_assert_int_eq(port->ops->store(port, copies, PORT_BATCH_MAX + 1), -1);
     ck_assert_int_eq(port->ops->dma_alloc(port, pages, PORT_BATCH_MAX + 1), -1);
     ck_assert_int_eq(port->ops->dma_alloc(port, pages, 0), -1);
     ck_assert_uint_eq(fake_xen.pins, 0);
@@ -159,7 +160,7 @@ END_TEST
 START_TEST(copies_by_xen)
 {
     struct port *port = open_port();
-    struct grant_copy copies[2] = {{.gref = 8, .to = 4096 * 7 + 100, .length = 60}, {.gref = 999}};
+    struct grant_copy copies[2] = {{.gref = 8, .own = 4096 * 7 + 100, .length = 60}, {.gref = 999}};
 
     ck_assert_int_eq(port->ops->copy(port, copies, 2), 0);
     ck_assert(!copies[0].status && copies[1].status);
@@ -168,6 +169,16 @@ START_TEST(copies_by_xen)
     ck_assert_int_eq(port->ops->copy(port, copies, 1), -1);
     ck_assert(copies[0].status);
     ck_assert_uint_eq(port->counters.copy_ops, 3);
+    ck_assert_uint_eq(fake_xen.stored, 0);
+    /* and the other way */
+    ck_assert_int_eq(port->ops->store(port, copies, 2), 0);
+    ck_assert(!copies[0].status && copies[1].status);
+    ck_assert_uint_eq(fake_xen.stored, 2);
+    ck_assert_int_eq(port->ops->store(port, copies, 1), 0);
+    ck_assert_uint_eq(fake_xen.own_gmfn, 7);
+    fake_xen.fail_call = fake_xen.calls + 1;
+    ck_assert_int_eq(port->ops->store(port, copies, 1), -1);
+    ck_assert(copies[0].status);
     close_port(port);
 }
 END_TEST

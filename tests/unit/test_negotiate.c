@@ -50,6 +50,7 @@ START_TEST(config_of_a_stock_vif_line)
     ck_assert_mem_eq(config.mac, "\x00\x16\x3e\x01\x02\x0a", 6);
     ck_assert_uint_eq(config.mtu, 1500);
     ck_assert_uint_eq(config.vlan, 0);
+    ck_assert_uint_eq(config.trunk.count, 0);
     ck_assert_uint_eq(config.rate.bytes, 0);
 }
 END_TEST
@@ -76,6 +77,29 @@ START_TEST(config_of_vlan_in_the_name)
         ck_assert_str_eq(config.pf, *name);
         ck_assert_uint_eq(config.vlan, 0);
     }
+}
+END_TEST
+
+START_TEST(config_of_a_trunk)
+{
+    struct vif_config config;
+
+    fake_store_set(store, BE "/bridge", "eth0:10");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_str_eq(config.pf, "eth0");
+    ck_assert_uint_eq(config.vlan, 0);
+    ck_assert_uint_eq(config.trunk.count, 1);
+    ck_assert_uint_eq(config.trunk.vlans[0], 10);
+    fake_store_set(store, BE "/bridge", "enp130s0f1np1:1:2:3:4:5:6:7:4094");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), 0);
+    ck_assert_str_eq(config.pf, "enp130s0f1np1");
+    ck_assert_uint_eq(config.trunk.count, VF_TRUNK_MAX);
+    ck_assert_uint_eq(config.trunk.vlans[7], 4094);
+    /* a port VLAN besides, be it the same one, by either key */
+    fake_store_set(store, BE "/bridge", "eth0:10:20");
+    fake_store_set(store, BE "/vlan", "10");
+    ck_assert_int_eq(negotiate_config(store, BE, 1, 0, &config, &why), -1);
+    ck_assert_ptr_nonnull(strstr(why.text, "only one of the two"));
 }
 END_TEST
 
@@ -116,6 +140,22 @@ static const struct {
     {"/bridge", "../../etc", "no name of a network device"},
     {"/bridge", "..", "no name of a network device"},
     {"/bridge", "a-name-that-is-too-long", "no name of a network device"},
+    {"/bridge", ":10", "no name of a network device"},
+    {"/bridge", "eth0.7:10", "only one of the two"},
+    {"/bridge", "eth0:", "list of VLANs is wrong at \"\""},
+    {"/bridge", "eth0:10:", "list of VLANs is wrong at \"\""},
+    {"/bridge", "eth0::10", "list of VLANs is wrong at \":10\""},
+    {"/bridge", "eth0:0", "list of VLANs is wrong at \"0\""},
+    {"/bridge", "eth0:4095", "list of VLANs is wrong at \"4095\""},
+    {"/bridge", "eth0:99999999999999999999999", "list of VLANs is wrong at"},
+    {"/bridge", "eth0:-1", "list of VLANs is wrong at"},
+    {"/bridge", "eth0:+1", "list of VLANs is wrong at"},
+    {"/bridge", "eth0: 1", "list of VLANs is wrong at"},
+    {"/bridge", "eth0:010", "list of VLANs is wrong at \"010\""},
+    {"/bridge", "eth0:10.20", "list of VLANs is wrong at \"10.20\""},
+    {"/bridge", "eth0:10,20", "list of VLANs is wrong at \"10,20\""},
+    {"/bridge", "eth0:10:20:10", "at most 8 different VLANs from 1 to 4094"},
+    {"/bridge", "eth0:1:2:3:4:5:6:7:8:9", "list of VLANs is wrong at \"9\""},
     {"/frontend", NULL, "frontend is not"},
     {"/frontend", "/local/domain/2/device/vif/0", "frontend is not"},
     {"/frontend", "/local/domain/1/device/vif/0/../../../../2", "frontend is not"},
@@ -490,6 +530,7 @@ int main(void)
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, config_of_a_stock_vif_line);
     tcase_add_test(test, config_of_vlan_in_the_name);
+    tcase_add_test(test, config_of_a_trunk);
     tcase_add_test(test, config_of_limits);
     tcase_add_loop_test(test, config_refuses, 0, (int)COUNT(bad_config));
     tcase_add_test(test, offer_is_what_the_data_path_carries);

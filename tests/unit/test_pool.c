@@ -22,6 +22,8 @@ static struct {
     unsigned open, resets, quiesced, cleared;
     uint8_t mac[6];
     uint16_t vlan;
+    struct vf_trunk trunk;
+    bool no_room; /* for a trunk */
 } fake;
 
 static struct pool *pool;
@@ -37,6 +39,11 @@ static int vf_reset(struct vf *vf, uint8_t answered[6], struct why *reason)
     fake.resets++;
     if (is(vf->pci, fake.bad_reset))
         return why_fail(reason, "VF %s does not answer", vf->pci);
+    fake.trunk = vf->trunk;
+    if (fake.no_room && vf->trunk.count) {
+        errno = ENOSPC;
+        return why_fail(reason, "there is no room for the trunk");
+    }
     memcpy(answered, fake.mac, 6);
     answered[5] ^= fake.wrong_mac;
     return 0;
@@ -192,6 +199,46 @@ START_TEST(vlan_and_mtu)
     wish.mac[5]++;
     ck_assert(!pool_fits(lease, &wish));
     pool_give_back(pool, lease, false);
+}
+END_TEST
+
+/* The VF is told of it with each reset. */
+START_TEST(trunk)
+{
+    struct pool_wish wish = {.pf = "eth0", .trunk = {2, {10, 20}}, .mtu = 1500};
+    struct pool_lease *lease;
+
+    memcpy(wish.mac, mac, sizeof mac);
+    lease = pool_take(pool, &wish, "1/0", &why);
+    ck_assert_ptr_nonnull(lease);
+    ck_assert_uint_eq(fake.vlan, 0);
+    ck_assert_uint_eq(fake.trunk.count, 2);
+    fake.trunk.count = 0;
+    ck_assert_int_eq(pool_renew(pool, lease, &why), 0);
+    ck_assert_uint_eq(fake.trunk.count, 2);
+    ck_assert_uint_eq(fake.trunk.vlans[1], 20);
+    ck_assert(pool_fits(lease, &wish));
+    wish.trunk.vlans[1] = 21;
+    ck_assert(!pool_fits(lease, &wish));
+    wish.trunk.count = 0;
+    ck_assert(!pool_fits(lease, &wish));
+    pool_give_back(pool, lease, false);
+}
+END_TEST
+
+/* No VF is to blame, and none would do better. */
+START_TEST(pf_without_room_for_the_trunk)
+{
+    struct pool_wish wish = {.pf = "eth0", .trunk = {1, {10}}, .mtu = 1500};
+
+    memcpy(wish.mac, mac, sizeof mac);
+    fake.no_room = true;
+    ck_assert_ptr_null(pool_take(pool, &wish, "1/0", &why));
+    ck_assert_int_eq(errno, ENOSPC);
+    ck_assert_ptr_nonnull(strstr(why.text, "no room"));
+    ck_assert_uint_eq(fake.resets, 1);
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_eq(state_of(i), POOL_IDLE);
 }
 END_TEST
 
@@ -494,6 +541,8 @@ int main(void)
     tcase_add_checked_fixture(test, setup, teardown);
     tcase_add_test(test, lends_and_takes_back);
     tcase_add_test(test, vlan_and_mtu);
+    tcase_add_test(test, trunk);
+    tcase_add_test(test, pf_without_room_for_the_trunk);
     tcase_add_test(test, each_vif_gets_its_own);
     tcase_add_test(test, says_what_is_wrong_with_the_pf);
     tcase_add_test(test, leaves_the_kernels_vfs_alone);

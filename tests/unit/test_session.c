@@ -407,6 +407,28 @@ START_TEST(headroom)
 }
 END_TEST
 
+/* On a trunk there is room for a tag, with whole pages or without. */
+START_TEST(room_for_a_tag)
+{
+    static const uint8_t frame[FRAME] = {[12] = 0x81, [15] = 10};
+    uint32_t gref = sim_grant(&sims[0], false);
+
+    plan.mtu = _i ? 9000 : VF_MTU;
+    fake.vf.trunk = sims[0].vf.trunk = (struct vf_trunk){1, {10}};
+    sims[0].queue.vf = &fake.vf;
+    start(1);
+    sim_push_rx(&sims[0], gref, 0);
+    sim_event(&sims[0], 1);
+    wait_for(&sims[0].rx_posted, 1);
+    ck_assert(sim_receive(&sims[0], frame, sizeof frame));
+    wait_for(&sims[0].rx_ring->rsp_prod, 1);
+    ck_assert_uint_eq(sim_rx_response(&sims[0], 0)->offset, VF_RX_TAG_ROOM - 4);
+    ck_assert_mem_eq(sim_bytes(&sims[0], gref) + VF_RX_TAG_ROOM - 4, frame, sizeof frame);
+    ck_assert_int_eq(session_stop(session), 0);
+    nothing_left();
+}
+END_TEST
+
 /* Whatever the pages on that ring are called: they are words to us. */
 static volatile uint32_t *ctrl_words(void)
 {
@@ -505,6 +527,7 @@ int main(void)
     tcase_add_test(test, each_queue_by_itself);
     tcase_add_test(test, fault_in_one_queue);
     tcase_add_loop_test(test, headroom, 0, 2);
+    tcase_add_loop_test(test, room_for_a_tag, 0, 2);
     tcase_add_test(test, control_ring);
     tcase_add_test(test, fault_on_the_control_ring);
     tcase_add_loop_test(test, no_control_ring_to_be_had, 1, 3);

@@ -30,10 +30,33 @@ START_TEST(vlan_tags)
 }
 END_TEST
 
+/* On a trunk its VLANs pass, whatever their priority and whatever is inside, and no others. */
+static const struct {
+    uint8_t bytes[6];
+    bool passes;
+} trunk_tags[] = {
+    {{0x81, 0x00, 0x00, 0x0a, 0x08, 0x00}, true},  {{0x81, 0x00, 0xb0, 0x0a, 0x08, 0x00}, true},
+    {{0x81, 0x00, 0x0f, 0xfe, 0x08, 0x00}, true},  {{0x81, 0x00, 0xe0, 0x00, 0x08, 0x00}, true},
+    {{0x81, 0x00, 0x00, 0x0b, 0x08, 0x00}, false}, {{0x81, 0x00, 0x01, 0x0a, 0x08, 0x00}, false},
+    {{0x81, 0x00, 0x0f, 0xff, 0x08, 0x00}, false}, {{0x81, 0x00, 0x00, 0x0a, 0x81, 0x00}, true},
+    {{0x81, 0x00, 0x00, 0x0b, 0x81, 0x00}, false}, {{0x08, 0x00, 0x45, 0x00, 0x00, 0x00}, true},
+};
+
+START_TEST(tags_of_a_trunk)
+{
+    memcpy(sim_bytes(&sim, push_simple(1, 400, 0)) + 12, trunk_tags[_i].bytes, 6);
+    sim.vf.trunk = (struct vf_trunk){2, {10, 4094}};
+    ck_assert_int_eq(tx_take(&tx), 1);
+    ck_assert_uint_eq(tx.counters.packets, trunk_tags[_i].passes);
+    ck_assert_uint_eq(tx.counters.spoofed, !trunk_tags[_i].passes);
+}
+END_TEST
+
 /* The VF would pad it, and find a tag. */
 START_TEST(cut_tag)
 {
     sim_bytes(&sim, push_simple(1, 15, 0))[12] = 0x81;
+    sim.vf.trunk = (struct vf_trunk){1, {10}};
     ck_assert_int_eq(tx_take(&tx), 1);
     ck_assert_uint_eq(tx.counters.spoofed, 1);
 }
@@ -193,6 +216,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, tx_setup, tx_teardown);
     tcase_add_loop_test(tcase, vlan_tags, 0, (int)(sizeof tags / sizeof tags[0]));
+    tcase_add_loop_test(tcase, tags_of_a_trunk, 0, (int)(sizeof trunk_tags / sizeof trunk_tags[0]));
     tcase_add_test(tcase, cut_tag);
     tcase_add_test(tcase, refused_frames);
     tcase_add_test(tcase, slot_limits);

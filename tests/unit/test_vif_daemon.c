@@ -52,6 +52,21 @@ START_TEST(can_be_looked_at)
 }
 END_TEST
 
+START_TEST(shows_the_vlans)
+{
+    libxl_creates(1, MAC);
+    set(BE "/bridge", "eth0.7");
+    scan();
+    answers("{\"call\":\"show\"}", "\"pf\":\"eth0\",\"vlan\":7,\"trunk\":[],");
+    world_close();
+    world_open();
+    libxl_creates(1, MAC);
+    set(BE "/bridge", "eth0:10:20");
+    scan();
+    answers("{\"call\":\"show\"}", "\"pf\":\"eth0\",\"vlan\":null,\"trunk\":[10,20],");
+}
+END_TEST
+
 START_TEST(answers_the_command)
 {
     connected();
@@ -66,6 +81,7 @@ START_TEST(answers_the_command)
         "}");
     answers("{\"call\":\"show\"}",
             "{\"vifs\":[{\"dom\":1,\"devid\":0,\"mac\":\"00:16:3e:01:02:03\",\"pf\":\"eth0\","
+            "\"vlan\":null,\"trunk\":[],"
             "\"vf\":\"0000:01:10.0\",\"translation\":\"iommu\",\"translation_reason\":null,"
             "\"translation_asked\":null,"
             "\"state\":\"connected\",\"error\":null,"
@@ -114,8 +130,13 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        restarts_under_a_live_guest, finds_a_half_done_close, can_be_looked_at,
-        answers_the_command,         windows_off_and_on,      answers_about_keys_that_are_no_text,
+        restarts_under_a_live_guest,
+        finds_a_half_done_close,
+        can_be_looked_at,
+        answers_the_command,
+        windows_off_and_on,
+        answers_about_keys_that_are_no_text,
+        shows_the_vlans,
     };
 
     return world_run("vif_daemon", tests, sizeof tests / sizeof tests[0]);

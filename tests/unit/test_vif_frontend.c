@@ -233,6 +233,26 @@ START_TEST(no_headroom_for_jumbo_frames)
 }
 END_TEST
 
+/* Nor where they begin at one place or another, with a tag or without; as after a migration from a host that has
+ * offered it, whose key the guest keeps. */
+START_TEST(no_headroom_on_a_trunk)
+{
+    libxl_creates(1, MAC);
+    set(BE "/bridge", "eth0:10:20");
+    set(FE "/xdp-headroom", "256");
+    set(BE "/hotplug-status", "connected");
+    scan();
+    is(BE "/feature-xdp-headroom", "0");
+    ck_assert_uint_eq(world.vlan, 0);
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    ck_assert(!world.plan.headroom);
+    ck_assert_uint_eq(world.plan.vf->trunk.count, 2);
+    ck_assert_uint_eq(world.plan.vf->trunk.vlans[1], 20);
+}
+END_TEST
+
 /* The guest waits in 7 while the daemon is replaced, which has not answered yet, or has. */
 START_TEST(xdp_program_and_a_new_daemon)
 {
@@ -354,6 +374,7 @@ int main(void)
         xdp_program_and_a_new_daemon,
         closes_out_of_reconfigured,
         no_headroom_for_jumbo_frames,
+        no_headroom_on_a_trunk,
     };
 
     return world_run("vif_frontend", tests, sizeof tests / sizeof tests[0]);

@@ -90,7 +90,7 @@ START_TEST(no_call_for_what_is_in_it)
     strcpy((char *)sim_bytes(&sim, grefs[3]) + 7, "header");
     for (unsigned i = 0; i < 2; i++)
         copies[i] = (struct grant_copy){
-            .to = own.dma, .to_va = own.va, .gref = grefs[3], .offset = 7, .length = 7};
+            .own = own.dma, .own_va = own.va, .gref = grefs[3], .offset = 7, .length = 7};
     ck_assert_int_eq(translate.ops->fetch(&translate, copies, 2), 0);
     ck_assert_str_eq(own.va, "header");
     ck_assert_int_eq(translate.ops->release(&translate, pins, PORT_BATCH_MAX), 0);
@@ -114,7 +114,7 @@ START_TEST(mixed_batch)
 
         pins[i] = (struct grant_pin){.gref = gref, .readonly = true};
         copies[i] = (struct grant_copy){
-            .to = own.dma + i, .to_va = to + i, .gref = gref, .offset = 100, .length = 1};
+            .own = own.dma + i, .own_va = to + i, .gref = gref, .offset = 100, .length = 1};
         if (i != 5)
             sim_bytes(&sim, gref)[100] = (uint8_t)(40 + i);
     }
