@@ -4,10 +4,10 @@ from labkit.base import TREE
 
 # It measures, and takes some minutes for it.
 LONG = True
-TIMEOUT = 600
+TIMEOUT = 900
 
 SECONDS = 4
-OFFERED = (8000, 16000, 32000, 64000)
+OFFERED = (16000, 32000, 48000, 64000)
 OFFER_SECONDS = 2
 LEAST = 500
 ROUNDS = 2
