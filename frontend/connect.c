@@ -45,8 +45,8 @@ static int read_link(struct netvf_front *front, struct netvf_front_link *link, b
     int r = read_features(front, link);
 
     if (r >= 0)
-        r = front_read_number(front, front->backend_path, KEY_BE_MULTI_QUEUE_MAX_QUEUES, UINT16_MAX,
-                              0, &most);
+        r = front_read_number(front, front->backend_path, KEY_BE_MULTI_QUEUE_MAX_QUEUES, 0xffff, 0,
+                              &most);
     if (r >= 0)
         r = front_read_number(front, front->dir, KEY_FE_MTU, XEN_NETIF_MAX_TX_SIZE - FRONT_ETH_HLEN,
                               1500, &mtu);

@@ -216,10 +216,11 @@ bool xs_rm(struct xs_handle *xs, xs_transaction_t t, const char *path)
 char **xs_directory(struct xs_handle *xs, xs_transaction_t t, const char *path, unsigned *count)
 {
     size_t length = strlen(path), room = KEYS * (sizeof(char *) + sizeof keys[0].path);
-    char **names = calloc(1, room), *next = (char *)(names + KEYS);
+    char **names = calloc(1, room), *next;
     bool there = false;
 
     expect((void *)xs == &handle && t == transaction && names);
+    next = (char *)(names + KEYS);
     *count = 0;
     for (unsigned i = 0; i < KEYS; i++) {
         const char *name = keys[i].path + length + 1;

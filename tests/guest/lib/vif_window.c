@@ -7,7 +7,7 @@
 #include "tests/guest/lib/frames.h"
 #include "tests/guest/lib/vif.h"
 
-#define WINDOW_PATIENCE (5 * NS_PER_S)
+#define WINDOW_PATIENCE (4 * NS_PER_S)
 #define SETTLE_PATIENCE (20 * NS_PER_S)
 #define GATE_PATIENCE   (60 * NS_PER_S)
 #define GATE_KEY        "data/gate"

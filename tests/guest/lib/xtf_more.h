@@ -8,6 +8,11 @@
 
 #include <xen/io/xs_wire.h>
 
+/* Its stdint.h has types only. */
+#ifndef UINT32_MAX
+#define UINT32_MAX 0xffffffffu
+#endif
+
 enum {
     XEN_ENOENT = 2,
     XEN_EIO = 5,

@@ -212,6 +212,12 @@ def grant_operations(runs):
     return {"grant_ops_per_packet": round(sum(numbers["grant_ops"] for numbers in runs) / packets, 3)} if packets else {}
 
 
+def by_window(runs):
+    """The same for what the guests say."""
+    packets = sum(numbers["frames_by_window"] for numbers in runs)
+    return {"packets_by_window": packets} if packets else {}
+
+
 def front_tests(lab, way, streamed=40):
     """The frontend's tests one after the other, each by a way() of its own; `streamed`: frames of the stream into the guest, fewer
     where they are joined."""
@@ -221,8 +227,10 @@ def front_tests(lab, way, streamed=40):
     slots = run(lab, way(), "front_slots", sent=40, received=40)
     sizes = run(lab, way(), "front_sizes", sent=1500, received=1500)
     gso = run(lab, way(), "front_gso", sent=12, received=streamed)
-    return {"echoed": echo["echoed"], "slot_frames": slots["frames"], "sizes": sizes["sizes"], "gso_bytes": gso["gso_bytes_outside"],
-            "gso_segments": gso["gso_segments_outside"], "stream_frames": gso["stream_frames"]} | grant_operations([echo, slots, sizes, gso])
+    figures = {"echoed": echo["echoed"], "slot_frames": slots["frames"], "sizes": sizes["sizes"], "gso_bytes": gso["gso_bytes_outside"],
+               "gso_segments": gso["gso_segments_outside"], "stream_frames": gso["stream_frames"]}
+    runs = [echo, slots, sizes, gso]
+    return figures | grant_operations(runs) | by_window(runs)
 
 
 JUMBO = 9000
@@ -248,4 +256,4 @@ def jumbo_sizes(lab, step, window=0):
         wait_for("the VF to be idle again", lambda: ours.idle_functions(lab) == idle, 15, 0.5)
     finally:
         set_mtu(lab, 1500)
-    return {"sizes": numbers["sizes"], "largest": numbers["largest"]} | grant_operations([numbers])
+    return {"sizes": numbers["sizes"], "largest": numbers["largest"]} | grant_operations([numbers]) | by_window([numbers])
