@@ -10,6 +10,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/common/each_file.h \
 	backend/common/log.c backend/common/log.h \
 	backend/common/mac.c backend/common/mac.h \
+	backend/common/quick_clock.c backend/common/quick_clock.h \
 	backend/common/sysfs.c backend/common/sysfs.h \
 	backend/common/why.c backend/common/why.h \
 	backend/control/api.c backend/control/api.h \

@@ -19,7 +19,8 @@
  *   the VF has enough others, and interrupts with each that it fills.
  * - That event. While its channel is masked Xen keeps it pending, and it fires when it is unmasked, which comes before
  *   all the rest. From then on it makes event_fd readable, which stays so until take_events() has read it; and that is
- *   called only when a sleep has ended, or looked for by work_on(), both of which go on to look at everything.
+ *   called by prepare_sleep(), or by work_on() ahead of it, before the look at everything that ends with it. Not when a
+ *   sleep ends: the packet that it ended for does not wait for a system call that can come later.
  * - A frame on the VF's receive ring. It was written back before the look, which finds it, or after; and the pair was
  *   armed before the look, so that it interrupts (vf_queue_ops.arm).
  * - A frame that the VF has sent. Nobody tells of it; while there are any, sleep is short.
@@ -44,8 +45,10 @@
  * there is other work. Xen flushes TLBs once per 32 unmaps. */
 #define RELEASE_BATCH 32u
 #define FILL_BATCH    32u
-/* How long to go on looking before sleep. */
-#define SPIN_NS 20000u
+/* How long to go on looking before sleep: at least and at most, see learn(). The most is what Linux' KVM polls for a
+ * halted guest's sake. */
+#define SPIN_NS     20000u
+#define SPIN_MAX_NS 200000u
 /* A round that has done so much is one under load; for so long after one the worker does not go back to being woken
  * but rests for a moment and looks again: batches grow, and neither events nor the calls that arm and unmask them are
  * spent. It rests half as long as its last round took, at most REST_MAX_NS, so the measure fits a fast machine and a
@@ -69,12 +72,9 @@
 #define SLEEP_POLL_NS     200000
 #define SLEEP_POLL_MAX_NS 2000000
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(struct worker *w)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return quick_clock_ns(&w->clock);
 }
 
 static void tell_control(struct worker *w)
@@ -112,6 +112,7 @@ static int receive(struct worker *w, bool *notify)
         return failed_call(w, NULL);
     if (filled < 0)
         return failed_call(w, w->rx.fault);
+    w->delivered = completed || w->delivered;
     return completed + filled;
 }
 
@@ -122,11 +123,11 @@ static void refill(struct worker *w)
 
     if (wanted != w->rate_taken) {
         bucket_set(&w->tx.bucket, (struct rate){(uint32_t)(wanted >> 32), (uint32_t)wanted},
-                   now_ns());
+                   now_ns(w));
         w->rate_taken = wanted;
     }
     if (w->tx.bucket.rate.bytes)
-        bucket_refill(&w->tx.bucket, now_ns());
+        bucket_refill(&w->tx.bucket, now_ns(w));
 }
 
 static int send_out(struct worker *w, bool *notify)
@@ -146,6 +147,7 @@ static int send_out(struct worker *w, bool *notify)
         return failed_call(w, w->tx.fault);
     if (completed < 0)
         return failed_call(w, NULL);
+    w->delivered = !taken && w->delivered;
     return taken + completed;
 }
 
@@ -239,6 +241,20 @@ static void hear(const struct worker *w)
         return; /* cannot happen: it was readable, and is read here only */
 }
 
+/* What comes soon after a sleep has begun is better waited for awake: in a PV domain going to sleep and waking up are half
+ * a dozen system calls. So a wait for which the worker slept for nothing makes the next one as long as it would have
+ * taken, and one that was too long makes it shorter (as kvm's halt_poll_ns). What follows frames for the guest, its
+ * answer, and what follows frames of the guest's, one from far away, are two things to learn. */
+static void learn(struct worker *w, uint64_t waited, bool told)
+{
+    uint64_t *spin = &w->spin_ns[w->delivered];
+    uint64_t wanted = told && waited < SPIN_MAX_NS ? 2 * waited : *spin / 2;
+
+    if (wanted > SPIN_MAX_NS)
+        wanted = SPIN_MAX_NS;
+    *spin = wanted < SPIN_NS ? SPIN_NS : wanted;
+}
+
 static void sleep_until_event(struct worker *w, int64_t longest)
 {
     struct pollfd fds[2] = {
@@ -250,16 +266,19 @@ static void sleep_until_event(struct worker *w, int64_t longest)
     int ready = ppoll(fds, 2, &limit, NULL);
 
     w->unwoken = ready == 0 && longest == SLEEP_WATCHDOG_NS;
-    if (ready > 0 && (fds[0].revents & POLLIN))
-        take_events(w);
+    w->told = ready > 0 && (fds[0].revents & POLLIN);
     if (ready > 0 && (fds[1].revents & POLLIN))
         hear(w);
+    learn(w, now_ns(w) - w->last_work_ns, w->told);
 }
 
 /* Arms everything that can wake us, then looks once more: what came before the arming is seen now, what comes after
  * it wakes us (see the top). Returns as turn(). */
 static int prepare_sleep(struct worker *w)
 {
+    if (w->told)
+        take_events(w);
+    w->told = false;
     unmask_events(w);
     ring_ask(&w->tx.ring, 1);
     rx_ask(&w->rx, FILL_BATCH);
@@ -294,12 +313,12 @@ static void rest(uint64_t worked_ns)
  * session has failed. */
 static int work_on(struct worker *w)
 {
-    uint64_t before = now_ns(), now;
+    uint64_t before = now_ns(w), now;
     int work = turn(w);
 
     if (work < 0)
         return -1;
-    now = now_ns();
+    now = now_ns(w);
     if (watch_sending(w, now) < 0)
         return -1;
     if (work)
@@ -317,7 +336,7 @@ static int work_on(struct worker *w)
         rest(w->load_round_ns);
         return 1;
     }
-    return work || now - w->last_work_ns < SPIN_NS;
+    return work || now - w->last_work_ns < w->spin_ns[w->delivered];
 }
 
 enum { MAIL_NONE, MAIL_ASKED, MAIL_SERVED };
@@ -355,7 +374,7 @@ static void *run(void *argument)
 {
     struct worker *w = argument;
 
-    w->last_work_ns = now_ns();
+    w->last_work_ns = now_ns(w);
     while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
         int work;
 
@@ -368,7 +387,7 @@ static void *run(void *argument)
         if (work < 0)
             break;
         if (!work)
-            sleep_until_event(w, longest_sleep(w, now_ns() - w->last_work_ns));
+            sleep_until_event(w, longest_sleep(w, now_ns(w) - w->last_work_ns));
     }
     return NULL;
 }
@@ -380,7 +399,8 @@ int worker_start(struct worker *worker)
 
     worker->stop = false;
     worker->state = SESSION_RUNNING;
-    worker->sent_ns = now_ns();
+    worker->sent_ns = now_ns(worker);
+    worker->spin_ns[0] = worker->spin_ns[1] = SPIN_NS;
     if (read(worker->wake_fd, &woken, sizeof woken) < 0 && errno != EAGAIN)
         return -1; /* else: its last end has been told of */
     rc = pthread_create(&worker->thread, NULL, run, worker);

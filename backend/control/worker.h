@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "common/quick_clock.h"
 #include "common/why.h"
 #include "control/session.h"
 #include "datapath/rx.h"
@@ -47,10 +48,14 @@ struct worker {
     enum session_state state; /* set by the worker, once in each run */
     struct why why;           /* valid when state is not SESSION_RUNNING */
 
+    struct quick_clock clock;
+    bool told; /* the last sleep was ended by events, which wait to be taken */
     bool tx_pending, rx_pending, vf_pending; /* events taken and not unmasked yet */
     uint64_t last_work_ns,
         last_load_ns;       /* end of the last round that did something; that was under load */
     uint64_t load_round_ns; /* how long that took */
+    bool delivered;         /* the last packets were for the guest, not from it */
+    uint64_t spin_ns[2];    /* how long to look before sleep, by `delivered` */
 
     uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls, missed_wakeups;
     bool unwoken; /* the last sleep ended by the watchdog */

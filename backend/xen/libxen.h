@@ -23,6 +23,9 @@ union libxen_evtchn {
     struct evtchn_close close;
 };
 
+/* A vif's own channels are three at most. */
+#define EVENTS_READ 8u
+
 struct libxen_port {
     struct port port;
     xencall_handle *call;
@@ -31,6 +34,10 @@ struct libxen_port {
     xengntshr_handle *gntshr;
     xc_interface *xc;
     struct journal journal;
+    /* Local ports that have been read from the event device and are not handed out yet. */
+    evtchn_port_t events[EVENTS_READ];
+    unsigned event_next, event_count;
+    bool events_drained; /* there were no more */
     /* Argument arrays in memory that a hypercall can always reach, PORT_BATCH_MAX entries each. */
     struct gnttab_map_grant_ref *map;
     struct gnttab_unmap_grant_ref *unmap;

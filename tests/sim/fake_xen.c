@@ -10,10 +10,11 @@
 #include <xen/grant_table.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define FIRST_GREF 8u
 
@@ -30,10 +31,10 @@ static struct {
     uint32_t count;
 } shares[FAKE_XEN_PINS];
 
-static bool bound[FAKE_XEN_CHANNELS], pending[FAKE_XEN_CHANNELS];
+static bool bound[FAKE_XEN_CHANNELS];
 static bool
     adopted[FAKE_XEN_CHANNELS]; /* bound in Xen: the kernel closes no port that it only adopts */
-static int event_fd;
+static int event_pipe[2];       /* read like the event device: local ports */
 static char handle;
 
 bool fake_xen_fails(void)
@@ -202,7 +203,7 @@ static uint32_t bind_channel(bool in_xen)
 static int unbind(uint32_t port)
 {
     expect(port < FAKE_XEN_CHANNELS && bound[port]);
-    bound[port] = pending[port] = adopted[port] = false;
+    bound[port] = adopted[port] = false;
     fake_xen.channels--;
     return 0;
 }
@@ -335,7 +336,7 @@ int xenevtchn_close(xenevtchn_handle *events)
 int xenevtchn_fd(xenevtchn_handle *events)
 {
     expect(fake_xen_is_handle(events));
-    return event_fd;
+    return event_pipe[0];
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *events, uint32_t domid,
@@ -361,23 +362,17 @@ int xenevtchn_unbind(xenevtchn_handle *events, evtchn_port_t port)
 void fake_xen_event(uint32_t port)
 {
     expect(port < FAKE_XEN_CHANNELS && bound[port]);
-    pending[port] = true;
-    expect(eventfd_write(event_fd, 1) == 0);
+    expect(write(event_pipe[1], &port, sizeof port) == sizeof port);
 }
 
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *events)
 {
-    eventfd_t seen;
+    evtchn_port_t port;
 
     expect(fake_xen_is_handle(events));
-    for (uint32_t port = 0; port < FAKE_XEN_CHANNELS; port++)
-        if (pending[port]) {
-            pending[port] = false;
-            return (xenevtchn_port_or_error_t)port;
-        }
-    (void)eventfd_read(event_fd, &seen);
-    errno = EAGAIN;
-    return -1;
+    if (read(event_pipe[0], &port, sizeof port) != sizeof port)
+        return -1;
+    return (xenevtchn_port_or_error_t)port;
 }
 
 int xenevtchn_unmask(xenevtchn_handle *events, evtchn_port_t port)
@@ -399,11 +394,14 @@ int xenevtchn_notify(xenevtchn_handle *events, evtchn_port_t port)
 void fake_xen_open(void)
 {
     memset(&fake_xen, 0, sizeof fake_xen);
-    event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (event_pipe[1]) {
+        close(event_pipe[0]);
+        close(event_pipe[1]);
+    }
+    expect(pipe2(event_pipe, O_CLOEXEC | O_NONBLOCK) == 0);
     memset(pins, 0, sizeof pins);
     memset(shares, 0, sizeof shares);
     memset(bound, 0, sizeof bound);
     memset(adopted, 0, sizeof adopted);
-    memset(pending, 0, sizeof pending);
     fake_xs_open();
 }

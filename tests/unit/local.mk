@@ -143,6 +143,11 @@ tests_unit_test_guest_context_SOURCES = tests/unit/test_guest_context.c $(SIM)
 tests_unit_test_guest_context_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_guest_context_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_quick_clock
+tests_unit_test_quick_clock_SOURCES = tests/unit/test_quick_clock.c
+tests_unit_test_quick_clock_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_quick_clock_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_limits
 tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
 tests_unit_test_limits_CFLAGS = $(TEST_CFLAGS)

@@ -243,6 +243,29 @@ START_TEST(event_channels)
 }
 END_TEST
 
+/* One, as many as one read of the device has room for, and more: each is handed out once, and then there are none. */
+#define ONE_READ 8u
+START_TEST(many_events)
+{
+    struct port *port = open_port();
+    uint32_t local, came;
+
+    ck_assert_int_eq(port->ops->bind_peer(port, 17, &local), 0);
+    for (unsigned round = 0, count = 1; round < 3; round++, count += ONE_READ - 1) {
+        for (unsigned i = 0; i < count; i++)
+            fake_xen_event(local);
+        for (unsigned i = 0; i < count; i++)
+            ck_assert_int_eq(port->ops->event_pending(port, &came), 0);
+        errno = 0;
+        ck_assert_int_eq(port->ops->event_pending(port, &came), -1);
+        ck_assert_int_eq(errno, EAGAIN);
+    }
+    fake_xen_event(local);
+    ck_assert_int_eq(port->ops->event_pending(port, &came), 0);
+    close_port(port);
+}
+END_TEST
+
 START_TEST(interrupt)
 {
     struct port *port = open_port();
@@ -545,6 +568,7 @@ int main(void)
     tcase_add_test(tc, pages_of_our_own);
     tcase_add_test(tc, rings);
     tcase_add_test(tc, event_channels);
+    tcase_add_test(tc, many_events);
     tcase_add_loop_test(tc, interrupt, 0, 2);
     tcase_add_test(tc, any_call_may_fail);
     tcase_add_loop_test(tc, context_and_back, 0, 2);
