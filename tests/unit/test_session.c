@@ -414,8 +414,8 @@ START_TEST(room_for_a_tag)
     uint32_t gref = sim_grant(&sims[0], false);
 
     plan.mtu = _i ? 9000 : VF_MTU;
-    fake.vf.trunk = sims[0].vf.trunk = (struct vf_trunk){1, {10}};
-    sims[0].queue.vf = &fake.vf;
+    session_vf.vf.trunk = sims[0].vf.trunk = (struct vf_trunk){1, {10}};
+    sims[0].queue.vf = &session_vf.vf;
     start(1);
     sim_push_rx(&sims[0], gref, 0);
     sim_event(&sims[0], 1);
