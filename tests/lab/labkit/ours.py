@@ -93,10 +93,10 @@ def per_packet(before, after):
 # -- refusals --------------------------------------------------------------------------------------------------------------
 
 
-def plain_guest(lab, name="plain"):
+def plain_guest(lab, name="plain", **options):
     """A guest without any vif, to attach bad ones to."""
     lab.need_netvfd()
-    return lab.guest(name, [])
+    return lab.guest(name, [], **options)
 
 
 def attach(lab, guest, line, check=True):
