@@ -1,9 +1,6 @@
 """A guest overwrites netvfd's descriptor rings and headers in its own IOMMU context: the IOMMU stops its VF, another guest loses nothing."""
 from labkit import baremetal, hostile, ours, teardown
 
-# Not seen to pass as a whole yet: a default one once it has been, and takes no more than two minutes.
-LONG = True
-
 
 def run(lab):
     lab.need_netvfd()

@@ -1,8 +1,6 @@
 """Hostile guests, each class of ring, slot, grant, event, xenstore and control ring attacks: another guest on another VF loses nothing."""
 from labkit import baremetal, hostile
 
-# Not seen to pass as a whole yet: a default one once it has been, and takes no more than two minutes.
-LONG = True
 TIMEOUT = 900
 
 # `least`: so many of the attacks must have been stopped or refused.

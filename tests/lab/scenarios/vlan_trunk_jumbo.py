@@ -4,6 +4,7 @@ from labkit.base import wait_for
 from labkit.trunk import VLANS, broadcasts, outside_address, outside_vlans, trunk_guest
 
 
+LONG = True
 MTU = 9000
 # Echo data of a frame of just that size: less the IPv4 and ICMP headers.
 PING = MTU - 28
