@@ -75,7 +75,7 @@ static bool add_vlan(struct vf_trunk *trunk, uint64_t vlan)
 static int trunk_of_name(char *name, struct vf_trunk *trunk, struct why *why)
 {
     char *colon = strchr(name, ':');
-    const char *number = colon, *rest = colon;
+    const char *number, *rest = colon;
     uint64_t vlan;
 
     if (!colon)
