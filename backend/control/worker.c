@@ -45,10 +45,11 @@
  * there is other work. Xen flushes TLBs once per 32 unmaps. */
 #define RELEASE_BATCH 32u
 #define FILL_BATCH    32u
-/* How long to go on looking before sleep: at least and at most, see learn(). The most is what Linux' KVM polls for a
- * halted guest's sake. */
-#define SPIN_NS     20000u
-#define SPIN_MAX_NS 200000u
+/* How long to go on looking before sleep: at least; and at most, this and so many times of what going to sleep takes,
+ * see learn(). */
+#define SPIN_NS      20000u
+#define SPIN_MAX_NS  1000000u
+#define SPIN_FOR_ONE 8u
 /* A round that has done so much is one under load; for so long after one the worker does not go back to being woken
  * but rests for a moment and looks again: batches grow, and neither events nor the calls that arm and unmask them are
  * spent. It rests half as long as its last round took, at most REST_MAX_NS, so the measure fits a fast machine and a
@@ -242,16 +243,20 @@ static void hear(const struct worker *w)
 }
 
 /* What comes soon after a sleep has begun is better waited for awake: in a PV domain going to sleep and waking up are half
- * a dozen system calls. So a wait for which the worker slept for nothing makes the next one as long as it would have
- * taken, and one that was too long makes it shorter (as kvm's halt_poll_ns). What follows frames for the guest, its
- * answer, and what follows frames of the guest's, one from far away, are two things to learn. */
+ * a dozen system calls, and the processor may be another's by then. So a wait for which the worker slept for nothing
+ * makes the next one as long as it would have taken, and one that was too long makes it shorter (as kvm's halt_poll_ns).
+ * What follows frames for the guest, its answer, and what follows frames of the guest's, one from far away, are two
+ * things to learn. What is worth waiting for goes by what a sleep costs here: microseconds on a machine, hundreds of them
+ * on an emulated one. */
 static void learn(struct worker *w, uint64_t waited, bool told)
 {
     uint64_t *spin = &w->spin_ns[w->delivered];
-    uint64_t wanted = told && waited < SPIN_MAX_NS ? 2 * waited : *spin / 2;
+    uint64_t worth = SPIN_FOR_ONE * w->sleep_cost_ns;
+    uint64_t most = worth < SPIN_MAX_NS ? worth : SPIN_MAX_NS;
+    uint64_t wanted = told && waited < most ? 2 * waited : *spin / 2;
 
-    if (wanted > SPIN_MAX_NS)
-        wanted = SPIN_MAX_NS;
+    if (wanted > most)
+        wanted = most;
     *spin = wanted < SPIN_NS ? SPIN_NS : wanted;
 }
 
@@ -284,6 +289,20 @@ static int prepare_sleep(struct worker *w)
     rx_ask(&w->rx, FILL_BATCH);
     w->queue->ops->arm(w->queue);
     return turn(w);
+}
+
+/* The same, and a running mean of what it takes when there is nothing. */
+static int try_sleep(struct worker *w)
+{
+    uint64_t before = now_ns(w), took;
+    int work = prepare_sleep(w);
+
+    took = now_ns(w) - before;
+    if (took > SPIN_MAX_NS)
+        took = SPIN_MAX_NS; /* another had the processor */
+    if (!work)
+        w->sleep_cost_ns += took / 8 - w->sleep_cost_ns / 8;
+    return work;
 }
 
 /* -1: the VF has stopped sending. */
@@ -383,7 +402,7 @@ static void *run(void *argument)
         work = work_on(w);
 
         if (!work)
-            work = prepare_sleep(w);
+            work = try_sleep(w);
         if (work < 0)
             break;
         if (!work)

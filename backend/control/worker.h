@@ -56,6 +56,7 @@ struct worker {
     uint64_t load_round_ns; /* how long that took */
     bool delivered;         /* the last packets were for the guest, not from it */
     uint64_t spin_ns[2];    /* how long to look before sleep, by `delivered` */
+    uint64_t sleep_cost_ns; /* what prepare_sleep() takes */
 
     uint64_t hypercalls_tx, hypercalls_rx, interrupts_seen, polls, missed_wakeups;
     bool unwoken; /* the last sleep ended by the watchdog */

@@ -461,6 +461,35 @@ START_TEST(untold)
 }
 END_TEST
 
+/* A sleep that was too short to be worth it makes the next look longer, any other one makes it shorter; within what a sleep
+ * costs; after frames for the guest and after frames of the guest's each for itself. */
+START_TEST(learning)
+{
+    open_worker(false);
+    worker.spin_ns[0] = worker.spin_ns[1] = SPIN_NS;
+    worker.sleep_cost_ns = 50000;
+    learn(&worker, 100000, true);
+    ck_assert_uint_eq(worker.spin_ns[0], 200000);
+    learn(&worker, 300000, true);
+    ck_assert_uint_eq(worker.spin_ns[0], 400000);
+    learn(&worker, 400000, true);
+    ck_assert_uint_eq(worker.spin_ns[0], 200000);
+    learn(&worker, 100000, false);
+    ck_assert_uint_eq(worker.spin_ns[0], 100000);
+    ck_assert_uint_eq(worker.spin_ns[1], SPIN_NS);
+    worker.delivered = true;
+    learn(&worker, 30000, true);
+    ck_assert_uint_eq(worker.spin_ns[1], 60000);
+    worker.sleep_cost_ns = 1000; /* a fast machine: no look is longer than the shortest */
+    learn(&worker, 5000, true);
+    ck_assert_uint_eq(worker.spin_ns[1], SPIN_NS);
+    worker.sleep_cost_ns = 1000000000;
+    learn(&worker, 900000, true);
+    ck_assert_uint_eq(worker.spin_ns[1], SPIN_MAX_NS);
+    close_worker();
+}
+END_TEST
+
 /* What waits for credit raises no event: sleep ends when there is some. */
 START_TEST(out_of_credit)
 {
@@ -578,6 +607,7 @@ int main(void)
     tcase_add_loop_test(test, responses, 0, 2);
     tcase_add_loop_test(test, channels, 0, 2);
     tcase_add_test(test, untold);
+    tcase_add_test(test, learning);
     tcase_add_test(test, out_of_credit);
     tcase_add_test(test, watchdog_counts);
     tcase_add_test(test, ping_pong);
