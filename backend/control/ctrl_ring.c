@@ -122,6 +122,8 @@ int ctrl_ring_open(struct ctrl_ring *ring, struct port *port, uint32_t ring_ref,
                         channel, strerror(errno));
     ring->bound = true;
     ctrl_attach(&ring->ctrl, ring->page);
+    if (ring_used(&ring->ctrl.ring))
+        port->ops->notify(port, ring->event);
     if (windows) {
         windows->stop_fd = ring->wake_fd;
         ring->ctrl.windows = &windows->requests;

@@ -104,6 +104,7 @@ static void attach(struct session *s, unsigned index)
     w->fault_fd = s->plan.fault_fd;
     tx_attach(&w->tx, q->tx_page);
     rx_attach(&w->rx, q->rx_page);
+    worker_notify(w, ring_used(&w->tx.ring), ring_used(&w->rx.ring));
 }
 
 static int open_window(struct session *s, unsigned index, struct why *why)

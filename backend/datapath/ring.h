@@ -46,6 +46,14 @@ static inline void ring_attach(struct ring *ring, void *page, unsigned words)
     ring->req_cons = ring->rsp_pushed = ring->rsp_prod;
 }
 
+/* Whether another backend has worked on it. If that was killed between showing responses and telling of them, nobody ever
+ * tells: what the guest wants to be told of lies behind us, and ring_push() looks at what is pushed now. So whoever takes
+ * a ring up that has been used sends an event for it. */
+static inline bool ring_used(const struct ring *ring)
+{
+    return ring->rsp_prod != 0;
+}
+
 static inline volatile uint32_t *ring_slot(const struct ring *ring, uint32_t index, unsigned words)
 {
     return ring->shared + RING_HEADER_WORDS + (index & (ring_slots(words) - 1)) * words;

@@ -127,6 +127,30 @@ START_TEST(starts_and_stops)
 }
 END_TEST
 
+/* The last netvfd may have been killed after it had shown responses and before it told of them: the guest sleeps until it is
+ * told, and no later response would do, for it did not ask for one. Rings that nobody has used need none. */
+START_TEST(used_rings_are_told_of)
+{
+    unsigned used = (unsigned)_i & 1;
+
+    plan.queue[0].split = true;
+    plan.queue[0].rx_channel = 2;
+    plan.ctrl_ring = true;
+    if (_i & 2)
+        sims[0].tx_ring->rsp_prod = sims[0].tx_ring->req_prod = 7;
+    if (used) {
+        sims[0].rx_ring->rsp_prod = sims[0].rx_ring->req_prod = 9;
+        ((volatile uint32_t *)sim_bytes(&ctrl_sim, 0))[0] = 3; /* req_prod */
+        ((volatile uint32_t *)sim_bytes(&ctrl_sim, 0))[2] = 3; /* rsp_prod */
+    }
+    start(1);
+    ck_assert_uint_eq(sims[0].channels[1].sent, (_i & 2) ? 1 : 0);
+    ck_assert_uint_eq(sims[0].channels[2].sent, used);
+    ck_assert_uint_eq(ctrl_sim.channels[1].sent, used);
+    ck_assert_int_eq(session_stop(session), 0);
+}
+END_TEST
+
 /* Xen does not survive the end of a device whose interrupt is bound behind dom0's kernel's back. */
 START_TEST(polls_what_can_be_switched_off)
 {
@@ -512,6 +536,7 @@ int main(void)
     tcase_add_checked_fixture(test, setup, session_world_close);
     tcase_set_timeout(test, 30);
     tcase_add_loop_test(test, starts_and_stops, 1, VF_QUEUES_MAX + 1);
+    tcase_add_loop_test(test, used_rings_are_told_of, 0, 4);
     tcase_add_test(test, polls_what_can_be_switched_off);
     tcase_add_test(test, split_channels);
     tcase_add_loop_test(test, fails_half_way, 1, 7);
