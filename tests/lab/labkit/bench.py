@@ -5,7 +5,6 @@ that what disturbs the emulated host disturbs all of them. Then dom0 itself, on 
 and the reason stands in their place; a host that does not answer any more is replaced before the next stage.
 """
 import contextlib
-import threading
 import time
 
 from . import benchreport, igbvf, mainjob, ours, switching, tapfront, teardown
@@ -27,6 +26,7 @@ SET_UP_DEADLINE = 240
 SCALING_GUESTS = 7
 SCALING_MEMORY = 112
 SCALING_SECONDS = 6
+SCALING_PORT = 5210
 BARE_ADDRESS = {"bare_vf": "10.77.0.50", "bare_pf": "10.77.0.51"}
 BARE_MAC = "00:16:3e:00:02:01"
 NO_MAC = "00:00:00:00:00:00"
@@ -219,47 +219,32 @@ def bare_stage(bench, lab, names):
 # -- several guests -----------------------------------------------------------------------------------------------------------
 
 
-def together(lab, addresses, options):
-    """Mbit/s of one stream for each address, all at once, added up."""
-    outcome = {}
-
-    def transfer(address):
-        try:
-            outcome[address] = mbps(lab.outside.iperf_client(address, SCALING_SECONDS, options=options))
-        except Fail as fault:
-            outcome[address] = fault
-
-    threads = [threading.Thread(target=transfer, args=(address,)) for address in addresses]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for fault in outcome.values():
-        if isinstance(fault, Fail):
-            raise fault
-    return round(sum(outcome.values()), 1)
+def together(lab, guests, target, options):
+    """Mbit/s of one stream of each guest, all at once, added up."""
+    return round(sum(lab.tcp_at_once(*((guest, target, SCALING_SECONDS, SCALING_PORT + number, options)
+                                       for number, guest in enumerate(guests)))), 1)
 
 
 def add_guest(lab, number):
     guest = lab.guest(f"scale{number}", [ours.vif(number), ours.kernel_vif(number)], memory=SCALING_MEMORY)
     guest.configure("eth0", f"{ours.address(number)}/24")
     guest.configure("eth1", f"10.78.0.{number + 1}/24")
-    guest.exec("iperf3 -s -D")
     Station(lab, "eth0", ours.address(number), guest).wait_reachable()
+    return guest
 
 
 def scaling_stage(bench, lab, _):
     """1 to 7 guests, each with a vif of either kind; ours in the translation that such guests get."""
     bench.scaling = {name: {"tx": {}, "rx": {}} for name in ("kernel", "host")}
+    guests = []
     for count in range(1, SCALING_GUESTS + 1):
         with Deadline(SET_UP_DEADLINE, f"guest {count}"):
-            add_guest(lab, count)
-        for name, network in (("kernel", "10.78.0"), ("host", "10.77.0")):
-            addresses = [f"{network}.{number + 1}" for number in range(1, count + 1)]
-            for way, options in (("tx", ["-R"]), ("rx", [])):
+            guests.append(add_guest(lab, count))
+        for name, target in (("kernel", lab.KERNEL_OUTSIDE), ("host", lab.OUR_OUTSIDE)):
+            for way, options in (("tx", ""), ("rx", "-R")):
                 try:
                     with Deadline(GAUGE_DEADLINE, f"{count} guests at once"):
-                        bench.scaling[name][way][str(count)] = together(lab, addresses, options)
+                        bench.scaling[name][way][str(count)] = together(lab, guests, target, options)
                 except Fail as fault:
                     bench.scaling[name][way][str(count)] = None
                     bench.note(f"{count} guests, {name}, {way}: {fault}")

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 from .base import BUILD, OUT, Fail, Stalled, say, wait_for
 from .guest import Guest, last_line
@@ -193,6 +194,11 @@ class Lab:
     def tcp_to_guest(self, guest, target, seconds=5, port=5201):
         """iperf3 into the guest, as the same connection reversed: the guest needs no server of its own."""
         return self.tcp_from_guest(guest, target, seconds, port, "-R")
+
+    def tcp_at_once(self, *transfers):
+        """tcp_from_guest() with each of these tuples of arguments, all at the same time; the list of what they have found."""
+        with ThreadPoolExecutor(len(transfers)) as pool:
+            return list(pool.map(lambda arguments: self.tcp_from_guest(*arguments), transfers))
 
     # -- installing a newer build into a running lab --------------------------------------------------------------------------
 
