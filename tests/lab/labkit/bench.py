@@ -314,24 +314,26 @@ def bench(rounds, wanted, scaling, json_file, plot_directory):
     for name in set(CONTENDERS) - set(wanted):
         made.refuse(name, "it was not asked for")
     host = {}
+
+    def result():
+        return {"date": time.strftime("%Y-%m-%d"), "host": host | {"boots": hosts.boots}, "rounds": rounds,
+                "seconds": round(time.monotonic() - started), "contenders": made.results(), "scaling": made.scaling, "notes": made.notes}
+
     try:
-        host = about(hosts.get())
+        host |= about(hosts.get())
         stages = [(guest_stage, [name for name in IN_GUEST if name in wanted]),
                   (front_stage, [name for name in BY_FRONT if name in wanted]), (bare_stage, [name for name in BARE_ADDRESS if name in wanted])]
-        for stage, names in stages:
-            if names:
+        for stage, names in stages + [(scaling_stage, [])] * scaling:
+            if names or stage is scaling_stage:
                 run_stage(made, hosts, stage, names)
-        if scaling:
-            run_stage(made, hosts, scaling_stage, [])
+            # What is there is kept, should the next stage never end.
+            if json_file:
+                benchreport.write(result(), json_file)
     finally:
         hosts.close()
-    result = {"date": time.strftime("%Y-%m-%d"), "host": host | {"boots": hosts.boots}, "rounds": rounds,
-              "seconds": round(time.monotonic() - started), "contenders": made.results(), "scaling": made.scaling, "notes": made.notes}
-    if json_file:
-        benchreport.write(result, json_file)
-    say("\n" + benchreport.table(result))
+    say("\n" + benchreport.table(result()))
     if plot_directory:
-        benchreport.plot(result, plot_directory)
+        benchreport.plot(result(), plot_directory)
     # A contender that gave nothing at all is a fault; one that was not asked for is none.
     silent = [name for name in wanted if not any(made.values[name].values())]
     if silent:
