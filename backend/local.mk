@@ -58,6 +58,7 @@ backend_libnetvf_a_SOURCES = \
 	backend/vf/pool.c backend/vf/pool.h \
 	backend/vf/vf.c backend/vf/vf.h \
 	backend/xen/context.h \
+	backend/xen/faults.h \
 	backend/xen/port.h \
 	backend/xen/store.c backend/xen/store.h
 
@@ -69,6 +70,7 @@ backend_libnetvfxen_a_SOURCES = \
 	backend/xen/libxen.c backend/xen/libxen.h \
 	backend/xen/libxen_context.c \
 	backend/xen/libxen_events.c \
+	backend/xen/libxen_faults.c \
 	backend/xen/libxen_recover.c \
 	backend/xen/libxen_sweep.c backend/xen/libxen_sweep.h \
 	backend/xen/store_libxen.c

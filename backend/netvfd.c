@@ -18,6 +18,7 @@
 #include "vf/pool.h"
 #include "vf/vf.h"
 #include "xen/context.h"
+#include "xen/faults.h"
 #include "xen/port.h"
 #include "xen/store.h"
 
@@ -239,6 +240,8 @@ static int clean_up_after_the_last(struct daemon *d, struct why *why)
 
 static int start(struct daemon *d, struct why *why)
 {
+    struct why fault;
+
     if (port_probe(why) < 0 || take_lock(d, why) < 0 || open_loop(d, why) < 0)
         return -1;
     d->store = store_open(why);
@@ -252,6 +255,9 @@ static int start(struct daemon *d, struct why *why)
     d->host.pool = d->pool;
     d->host.fault_fd = d->fault;
     d->host.contexts = &context_libxen;
+    d->host.faults = iommu_faults_open(&fault);
+    if (!d->host.faults)
+        log_warn("%s", fault.text);
     d->kernel_vifs = kernel_vifs_new(PF_SYSFS, NETVF_RUNDIR, d->store, d->host.own_domid, why);
     if (!d->kernel_vifs)
         return -1;
@@ -280,6 +286,8 @@ static void stop(struct daemon *d)
     api_free(d->api);
     manager_free(d->manager);
     kernel_vifs_free(d->kernel_vifs);
+    if (d->host.faults)
+        d->host.faults->close(d->host.faults);
     pool_free(d->pool);
     store_close(d->store);
     if (d->fault >= 0)

@@ -104,6 +104,15 @@ static json_t *counters_document(const struct session_counters *values, bool wir
     return document;
 }
 
+/* Faults are the vif's: they go on from one session to the next. */
+static json_t *vif_counters(const struct vif_view *view)
+{
+    json_t *document = counters_document(&view->counters, true);
+
+    json_object_set_new(document, "iommu_faults", json_integer((json_int_t)view->iommu_faults));
+    return document;
+}
+
 static json_t *queues_document(const struct vif_view *view)
 {
     json_t *documents = json_array();
@@ -140,7 +149,7 @@ static json_t *vif_document(const struct vif_view *view)
                      view->connected ? interrupts : NULL, "link",
                      view->connected ? json_boolean(view->link) : json_null(), "window", "pages",
                      (json_int_t)view->window_pages, "off", view->windows_off, "counters",
-                     counters_document(&view->counters, true), "queues", queues_document(view));
+                     vif_counters(view), "queues", queues_document(view));
 }
 
 struct selection {

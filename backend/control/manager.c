@@ -6,6 +6,7 @@
 #include "common/why.h"
 #include "control/vif_claim.h"
 #include "vf/pool.h"
+#include "xen/faults.h"
 #include "xen/store.h"
 #include "xenstore-schema/keys.h"
 
@@ -66,6 +67,25 @@ void manager_free(struct manager *manager)
     free(manager);
 }
 
+static void note_fault(void *context, const char *pci)
+{
+    const struct manager *manager = context;
+
+    for (const struct member *member = manager->members; member; member = member->next)
+        if (vif_iommu_fault(member->vif, pci))
+            return;
+    log_debug("the IOMMU has stopped an access of %s, which no vif has", pci);
+}
+
+/* Also when a vif has given its VF back: what is told of later would be put down to the next one. */
+static void take_faults(struct manager *manager)
+{
+    struct iommu_faults *faults = manager->host->faults;
+
+    if (faults && faults->read(faults, note_fault, manager) < 0)
+        log_debug("Xen's log cannot be read: %s", strerror(errno));
+}
+
 /* Steps what is there, those with or those without a VF, and drops what is gone. */
 static void step_members(struct manager *manager, bool holding)
 {
@@ -77,6 +97,8 @@ static void step_members(struct manager *manager, bool holding)
 
         if (vif_holds_vf(member->vif) == holding)
             progress = vif_step(member->vif);
+        if (holding && !vif_holds_vf(member->vif))
+            take_faults(manager);
         manager->pending |= progress == VIF_PENDING;
         if (progress != VIF_GONE) {
             link = &member->next;
@@ -173,6 +195,7 @@ bool manager_check(struct manager *manager, bool at_once)
 {
     bool due = false;
 
+    take_faults(manager);
     for (struct member *member = manager->members; member; member = member->next)
         due |= vif_check(member->vif, at_once);
     return due;

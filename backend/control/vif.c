@@ -50,6 +50,7 @@ struct vif *vif_new(const struct vif_host *host, uint16_t domid, uint32_t devid)
     vif->state = VALUE_BE_NETVF_STATE_CLOSED;
     vif->reconnects = (struct allowance){RECONNECT_BURST, clock_ms()};
     vif->lines = (struct allowance){VIF_LOG_BURST, clock_ms()};
+    vif->resets = (struct allowance){VIF_FAULT_BURST, clock_ms()};
     snprintf(vif->name, sizeof vif->name, "vif%u.%u", domid, devid);
     snprintf(vif->owner, sizeof vif->owner, "%u/%u", domid, devid);
     snprintf(vif->backend, sizeof vif->backend, PATH_BE_DIR, host->own_domid, domid, devid);

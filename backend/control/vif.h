@@ -9,6 +9,7 @@
 #include "control/negotiate.h"
 #include "control/session.h"
 
+struct iommu_faults;
 struct pool;
 struct pool_lease;
 struct store;
@@ -25,6 +26,7 @@ struct vif_host {
     enum translation translation;
     const struct context_ops *contexts; /* as in session_plan */
     struct window_budget *windows;      /* likewise */
+    struct iommu_faults *faults;        /* NULL: nobody tells of them */
 };
 
 /* A vif whose directory has just been seen. Touches nothing but the watch on the guest's state.
@@ -44,6 +46,9 @@ enum vif_progress vif_step(struct vif *vif);
 /* Looks after the VF of a connected vif, in a few register reads: about once a second, or `at_once` after something has
  * happened to network devices of dom0. True if vif_step has something to do. */
 bool vif_check(struct vif *vif, bool at_once);
+/* The IOMMU has stopped an access of the function at `pci`. False if that is not the vif's VF; else it is counted, and the
+ * next vif_check has the VF reset. */
+bool vif_iommu_fault(struct vif *vif, const char *pci);
 /* The daemon stops in good order: the session ends, the VF is given back, the states stay as
  * they are, so that the next daemon takes the vif up again. */
 void vif_stop(struct vif *vif);
@@ -68,6 +73,7 @@ struct vif_view {
     struct session_counters queue_counters[VF_QUEUES_MAX];
     unsigned window_pages; /* in its queues' windows now */
     bool windows_off;      /* by vif_set_windows */
+    uint64_t iommu_faults; /* accesses of its VFs that the IOMMU has stopped */
 };
 
 /* What has come of vif_set_translation. */

@@ -16,6 +16,11 @@
 #define VIF_LOG_BURST    24
 #define VIF_LOG_EVERY_MS 5000
 
+/* Resets of a VF that the IOMMU has stopped: so many in a row, then one in so many milliseconds; in between its guest
+ * goes without. A VF in its guest's context does what the guest has it do, and each fault costs Xen a line of its log. */
+#define VIF_FAULT_BURST    4
+#define VIF_FAULT_EVERY_MS 10000
+
 struct vif {
     const struct vif_host *host;
     uint16_t domid;
@@ -52,6 +57,10 @@ struct vif {
     bool link;   /* the VF's, as last seen */
     bool untold; /* something has changed that xenstore does not say yet */
     int64_t next_try, lost_since;
+    uint64_t iommu_faults;   /* of all its VFs */
+    unsigned stopped;        /* of these, since the last vif_check */
+    bool renewed;            /* the VF has been reset since then: they may be older */
+    struct allowance resets; /* for such faults */
 
     /* netvf/request-translation: vif_switch.c. */
     bool asked; /* there is one: */

@@ -136,6 +136,7 @@ void vif_look(struct vif *vif, struct vif_view *view)
         .error = vif->error.text[0] ? vif->error.text : NULL,
         .connected = vif->session != NULL,
         .windows_off = vif->windows_off,
+        .iommu_faults = vif->iommu_faults,
     };
     if (vif->session) {
         vif_count(vif);

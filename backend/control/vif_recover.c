@@ -26,6 +26,7 @@ void vif_began(struct vif *vif, bool with_vf)
     const char *reason;
 
     vif->lost = vif->parted = vif->idling = !with_vf;
+    vif->renewed = true;
     vif->link = with_vf && pool_link(vif->host->pool, vif->lease);
     if (with_vf)
         vif->lease->translation = session_translation(vif->session, &reason);
@@ -75,6 +76,20 @@ int vif_part(struct vif *vif, struct why *why)
     vif->parted = flush(vif) == 0;
     vif->idling = false;
     return vif->parted ? 0 : -1;
+}
+
+/* Whether it may have a VF again, after faults of the IOMMU: see VIF_FAULT_BURST. */
+static int may_go_on(struct vif *vif, struct why *why)
+{
+    if (!vif->stopped)
+        return 0;
+    if (!allowance_left(&vif->resets, VIF_FAULT_BURST, VIF_FAULT_EVERY_MS, clock_ms()))
+        return why_fail(
+            why, "the IOMMU has stopped its VF again and again, so it is kept still for up to %u s",
+            VIF_FAULT_EVERY_MS / 1000);
+    vif->resets.left--;
+    vif->stopped = 0;
+    return 0;
 }
 
 /* Its own VF again, or another one of the same PF. */
@@ -160,6 +175,8 @@ int vif_recover(struct vif *vif, unsigned from)
     }
     rc = vif_part(vif, &why);
     if (rc == 0)
+        rc = may_go_on(vif, &why);
+    if (rc == 0)
         rc = find_vf(vif, &why);
     if (rc == 0)
         rc = go_on(vif, &why);
@@ -170,6 +187,28 @@ int vif_recover(struct vif *vif, unsigned from)
     took = clock_ms() - began;
     vif->next_try = clock_ms() + (took * RETRY_FACTOR > RETRY_MS ? took * RETRY_FACTOR : RETRY_MS);
     return vif_wait(vif, from, &why);
+}
+
+bool vif_iommu_fault(struct vif *vif, const char *pci)
+{
+    if (!vif->lease || strcmp(vif->lease->vf->pci, pci) != 0)
+        return false;
+    vif->iommu_faults++;
+    vif->stopped++;
+    return true;
+}
+
+/* Whether the IOMMU has stopped the VF as it is now. What is told of after a reset may have been before it. */
+static bool was_stopped(struct vif *vif, struct why *why)
+{
+    if (vif->renewed)
+        vif->stopped = 0;
+    vif->renewed = false;
+    if (!vif->stopped)
+        return false;
+    why_fail(why, "the IOMMU has stopped %u accesses of VF %s to memory that is not its guest's",
+             vif->stopped, vif->lease->vf->pci);
+    return true;
 }
 
 bool vif_check(struct vif *vif, bool at_once)
@@ -184,7 +223,7 @@ bool vif_check(struct vif *vif, bool at_once)
             vif->next_try = clock_ms();
         return clock_ms() >= vif->next_try;
     }
-    if (vif->lease->vf->ops->check(vif->lease->vf, &why) < 0) {
+    if (was_stopped(vif, &why) || vif->lease->vf->ops->check(vif->lease->vf, &why) < 0) {
         vif_lose(vif, &why);
         return true;
     }

@@ -41,6 +41,7 @@ static const struct {
     {"doorbells", "VF doorbells", "writes"},
     {"polls", "polls", "rounds"},
     {"missed_wakeups", "missed wake-ups", "times"},
+    {"iommu_faults", "IOMMU faults", "accesses"},
 };
 #define COUNTER_COUNT (sizeof counters / sizeof counters[0])
 

@@ -394,6 +394,7 @@ int xenevtchn_notify(xenevtchn_handle *events, evtchn_port_t port)
 void fake_xen_open(void)
 {
     memset(&fake_xen, 0, sizeof fake_xen);
+    fake_xen.console = "";
     if (event_pipe[1]) {
         close(event_pipe[0]);
         close(event_pipe[1]);

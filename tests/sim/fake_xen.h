@@ -40,6 +40,8 @@ struct fake_xen {
     } domains[FAKE_XEN_DOMAINS];
     int device_in; /* the domain that the one device is assigned to; 0: ours */
 
+    const char *console; /* all that Xen has ever logged; "" at the start */
+
     /* Comes after each write of a key, and after each event that is sent; may be NULL. */
     void (*wrote)(const char *path, const char *value);
     void (*event_sent)(uint32_t port);

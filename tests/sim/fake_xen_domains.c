@@ -148,6 +148,21 @@ int xc_deassign_device(xc_interface *xc, uint32_t domid, uint32_t sbdf)
     return 0;
 }
 
+int xc_readconsolering(xc_interface *xc, char *buffer, unsigned *count, int clear, int incremental,
+                       uint32_t *index)
+{
+    size_t left = strlen(fake_xen.console) - *index;
+
+    expect(fake_xen_is_handle(xc) && !clear && incremental);
+    if (fake_xen_fails())
+        return -1;
+    if (*count > left)
+        *count = (unsigned)left;
+    memcpy(buffer, fake_xen.console + *index, *count);
+    *index += *count;
+    return 0;
+}
+
 int xc_gnttab_get_version(xc_interface *xc, uint32_t domid)
 {
     expect(fake_xen_is_handle(xc));

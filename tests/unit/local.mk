@@ -175,7 +175,8 @@ tests_unit_test_context_record_LDADD = $(CHECK_LIBS)
 FAKE_XEN = tests/sim/fake_xen.c tests/sim/fake_xen_domains.c tests/sim/fake_xs.c tests/sim/fake_xen.h \
 	tests/sim/fake_xen_private.h
 LIBXEN_SOURCES = backend/xen/context_record.c backend/xen/journal.c backend/xen/libxen.c \
-	backend/xen/libxen_context.c backend/xen/libxen_events.c backend/xen/libxen_recover.c \
+	backend/xen/libxen_context.c backend/xen/libxen_events.c backend/xen/libxen_faults.c \
+	backend/xen/libxen_recover.c \
 	backend/xen/libxen_sweep.c backend/xen/store_libxen.c
 
 check_PROGRAMS += tests/unit/test_libxen

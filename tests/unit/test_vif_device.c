@@ -2,6 +2,8 @@
 /* What the VF does to a vif: the guest stays connected, whatever it is. */
 #include "unit/vif_world.h"
 
+#include "xen/faults.h"
+
 static const char pf_flags[] = "class/net/eth0/flags";
 static const char numvfs[] = "bus/pci/devices/0000:01:00.0/sriov_numvfs";
 
@@ -79,6 +81,95 @@ START_TEST(pf_reset)
     world.failed = false;
     check(false);
     ck_assert_uint_eq(world.resumed, 1);
+}
+END_TEST
+
+static unsigned logged;
+static const char *culprit;
+
+static int read_faults(struct iommu_faults *faults, void (*each)(void *context, const char *pci),
+                       void *context)
+{
+    unsigned count = logged;
+
+    (void)faults;
+    for (; logged; logged--)
+        each(context, culprit);
+    return (int)count;
+}
+
+static struct iommu_faults faults = {.read = read_faults};
+
+static void iommu_stops(const char *pci, unsigned times)
+{
+    world.host.faults = &faults;
+    culprit = pci;
+    logged = times;
+}
+
+static void counted(unsigned times)
+{
+    char *shown = answer("{\"call\": \"show\"}"), wanted[40];
+
+    snprintf(wanted, sizeof wanted, "\"iommu_faults\":%u", times);
+    ck_assert_msg(strstr(shown, wanted) != NULL, "%s", shown);
+    free(shown);
+}
+
+/* What the IOMMU stops is put down to the vif whose VF it was, and the VF is reset, once: what was logged until then was
+ * of the VF as it had been. */
+START_TEST(iommu_fault)
+{
+    connected();
+    check(false);
+    iommu_stops("0000:01:10.0", 3);
+    check(false);
+    connected_as_ever("0000:01:10.0");
+    ck_assert_uint_eq(world.flushed, 1);
+    ck_assert_uint_eq(world.resumed, 1);
+    counted(3);
+    iommu_stops("0000:01:10.0", 2);
+    check(false);
+    ck_assert_uint_eq(world.resumed, 1);
+    counted(5);
+    iommu_stops("0000:01:10.0", 1);
+    check(false);
+    ck_assert_uint_eq(world.resumed, 2);
+    counted(6);
+}
+END_TEST
+
+START_TEST(iommu_fault_of_others)
+{
+    connected();
+    check(false);
+    iommu_stops("0000:01:10.2", 3);
+    check(false);
+    connected_as_ever("0000:01:10.0");
+    ck_assert_uint_eq(world.resumed, 0);
+    counted(0);
+}
+END_TEST
+
+/* A guest that has its VF do so again and again has none for a while. */
+START_TEST(iommu_faults_without_end)
+{
+    connected();
+    check(false);
+    for (unsigned i = 0; i < 4; i++) {
+        iommu_stops("0000:01:10.0", 1);
+        check(false);
+        connected_as_ever("0000:01:10.0");
+        ck_assert_uint_eq(world.resumed, i + 1);
+        check(false);
+    }
+    iommu_stops("0000:01:10.0", 1);
+    check(false);
+    waiting("again and again");
+    check(true);
+    waiting("again and again");
+    ck_assert_uint_eq(world.resumed, 5); /* the last time without a VF */
+    counted(5);
 }
 END_TEST
 
@@ -378,6 +469,9 @@ int main(void)
     const TTest *const tests[] = {
         all_well,
         pf_reset,
+        iommu_fault,
+        iommu_fault_of_others,
+        iommu_faults_without_end,
         worker_tells_of_the_fault,
         pf_down_and_up,
         vf_is_lost_again_while_it_waits,

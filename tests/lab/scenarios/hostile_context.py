@@ -1,4 +1,7 @@
-"""A guest overwrites netvfd's descriptor rings and headers in its own IOMMU context: the IOMMU stops its VF, another guest loses nothing."""
+"""A guest overwrites netvfd's descriptor rings and headers in its own IOMMU context: the IOMMU stops its VF, which netvfd resets;
+another guest loses nothing."""
+import re
+
 from labkit import baremetal, hostile, ours, teardown
 
 
@@ -10,9 +13,12 @@ def run(lab):
     figures = {"context": hostile.attack(lab, victim, "attack_context", least=0, extra=ours.PASSTHROUGH)}
     said = lab.netvfd_log(200)
     lab.check("translation iommu" in said, "the attacker's VF was never in its IOMMU context")
+    counted = sum(int(count) for count in re.findall(r"the IOMMU has stopped (\d+) accesses of VF", said))
+    lab.check(counted > 0, "netvfd has counted no fault of the attacker's VF")
+    lab.check("goes on through VF" in said.split("the IOMMU has stopped", 1)[1], "the VF was not reset after its faults")
     # Faults are what is hoped for here; but by the attacker's VF alone, and the check at the end is for others.
     faults = teardown.dmar_faults(lab.xen_log())
     foreign = [fault for fault in faults if spared in fault]
     lab.check(not foreign, f"the victim's VF had faults: {foreign[:1]}")
     lab.xen_said = ""
-    return figures | {"iommu_faults": len(faults)} | hostile.unhurt(lab, victim)
+    return figures | {"iommu_faults": len(faults), "faults_counted": counted} | hostile.unhurt(lab, victim)
