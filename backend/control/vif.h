@@ -47,7 +47,7 @@ enum vif_progress vif_step(struct vif *vif);
  * happened to network devices of dom0. True if vif_step has something to do. */
 bool vif_check(struct vif *vif, bool at_once);
 /* The IOMMU has stopped an access of the function at `pci`. False if that is not the vif's VF; else it is counted, and the
- * next vif_check has the VF reset. */
+ * next but one vif_check has the VF reset. */
 bool vif_iommu_fault(struct vif *vif, const char *pci);
 /* The daemon stops in good order: the session ends, the VF is given back, the states stay as
  * they are, so that the next daemon takes the vif up again. */

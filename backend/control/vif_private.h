@@ -59,6 +59,7 @@ struct vif {
     int64_t next_try, lost_since;
     uint64_t iommu_faults;   /* of all its VFs */
     unsigned stopped;        /* of these, since the last vif_check */
+    bool suspect;            /* there were some at the last vif_check */
     bool renewed;            /* the VF has been reset since then: they may be older */
     struct allowance resets; /* for such faults */
 

@@ -27,6 +27,7 @@ void vif_began(struct vif *vif, bool with_vf)
 
     vif->lost = vif->parted = vif->idling = !with_vf;
     vif->renewed = true;
+    vif->suspect = false;
     vif->link = with_vf && pool_link(vif->host->pool, vif->lease);
     if (with_vf)
         vif->lease->translation = session_translation(vif->session, &reason);
@@ -198,13 +199,17 @@ bool vif_iommu_fault(struct vif *vif, const char *pci)
     return true;
 }
 
-/* Whether the IOMMU has stopped the VF as it is now. What is told of after a reset may have been before it. */
+/* Whether the IOMMU has stopped the VF as it is now. What is told of after a reset may have been before it. And a VF that
+ * is being removed has faults, too: it is found gone by the next look, before anything is tried with it. */
 static bool was_stopped(struct vif *vif, struct why *why)
 {
+    bool due = vif->suspect;
+
     if (vif->renewed)
         vif->stopped = 0;
+    vif->suspect = vif->stopped && !due;
     vif->renewed = false;
-    if (!vif->stopped)
+    if (!due)
         return false;
     why_fail(why, "the IOMMU has stopped %u accesses of VF %s to memory that is not its guest's",
              vif->stopped, vif->lease->vf->pci);
@@ -223,7 +228,7 @@ bool vif_check(struct vif *vif, bool at_once)
             vif->next_try = clock_ms();
         return clock_ms() >= vif->next_try;
     }
-    if (was_stopped(vif, &why) || vif->lease->vf->ops->check(vif->lease->vf, &why) < 0) {
+    if (vif->lease->vf->ops->check(vif->lease->vf, &why) < 0 || was_stopped(vif, &why)) {
         vif_lose(vif, &why);
         return true;
     }

@@ -124,6 +124,8 @@ START_TEST(iommu_fault)
     check(false);
     iommu_stops("0000:01:10.0", 3);
     check(false);
+    ck_assert_uint_eq(world.resumed, 0); /* it might be going */
+    check(false);
     connected_as_ever("0000:01:10.0");
     ck_assert_uint_eq(world.flushed, 1);
     ck_assert_uint_eq(world.resumed, 1);
@@ -133,6 +135,7 @@ START_TEST(iommu_fault)
     ck_assert_uint_eq(world.resumed, 1);
     counted(5);
     iommu_stops("0000:01:10.0", 1);
+    check(false);
     check(false);
     ck_assert_uint_eq(world.resumed, 2);
     counted(6);
@@ -144,6 +147,7 @@ START_TEST(iommu_fault_of_others)
     connected();
     check(false);
     iommu_stops("0000:01:10.2", 3);
+    check(false);
     check(false);
     connected_as_ever("0000:01:10.0");
     ck_assert_uint_eq(world.resumed, 0);
@@ -159,11 +163,13 @@ START_TEST(iommu_faults_without_end)
     for (unsigned i = 0; i < 4; i++) {
         iommu_stops("0000:01:10.0", 1);
         check(false);
+        check(false);
         connected_as_ever("0000:01:10.0");
         ck_assert_uint_eq(world.resumed, i + 1);
         check(false);
     }
     iommu_stops("0000:01:10.0", 1);
+    check(false);
     check(false);
     waiting("again and again");
     check(true);

@@ -2,6 +2,8 @@
 from labkit import ours, tapfront
 from labkit.base import wait_for
 
+# Its short form is front_tap_window, whose netvf-front has a window besides.
+LONG = True
 PINGS = 30
 
 

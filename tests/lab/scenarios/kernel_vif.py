@@ -1,6 +1,9 @@
 """The lab's base line: a stock guest reaches the outside through the kernel's xen-netback and the bridge."""
 from labkit import ours
 
+# Its short form is side_by_side.
+LONG = True
+
 
 def run(lab):
     guest = lab.guest("kernel", [ours.kernel_vif(1)])

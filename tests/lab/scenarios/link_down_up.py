@@ -2,7 +2,7 @@
 from labkit import device, ours
 
 
-TIMES = 5
+TIMES = 3
 
 
 def run(lab):

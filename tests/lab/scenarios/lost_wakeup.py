@@ -2,8 +2,8 @@
 from labkit import ours
 
 
-ROUNDS = 5000
-# A lost wake-up would cost netvfd's watchdog 250 ms: with one in five lost this would not end in time.
+ROUNDS = 3000
+# A lost wake-up would cost netvfd's watchdog 250 ms: with one in three lost this would not end in time.
 DEADLINE = 240
 
 # The guest gives back each line that it gets; nothing else is under way meanwhile. The outside serves.

@@ -6,7 +6,7 @@ def run(lab):
     guest = mainjob.start_guest(lab)
     shown = lab.show(guest)
     lab.check(shown["interrupts"] == "event-channel", f"the VF's interrupts come by {shown['interrupts']} on a kernel that has event channels")
-    figures = mainjob.measure(lab, guest, mainjob.BESIDE_KERNEL, rounds=2)
+    figures = mainjob.measure(lab, guest, mainjob.BESIDE_KERNEL, rounds=1)
     guest.destroy()
     figures |= mainjob.leftovers(lab)
     missed = mainjob.shortcomings(figures)

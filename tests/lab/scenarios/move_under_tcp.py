@@ -8,6 +8,10 @@ import time
 from labkit import moving, ours
 
 
+# Its short forms are save_restore, and migrate_localhost, whose stream survives a live migration.
+LONG = True
+
+
 def run(lab):
     guest = ours.guest_on_vf(lab, 1)
     idle = ours.idle_functions(lab)

@@ -28,4 +28,4 @@ def run(lab):
     queues.check_setup(lab, guest)
     with ours.ThroughVf(lab, guest, sent=500, received=100):
         rate = lab.tcp_from_guest(guest, lab.OUR_OUTSIDE, options="-P 4")
-    return {"tcp_tx_mbps_after": rate}
+    return {"tcp_tx_mbps_after": rate, "missed_wakeups": lab.show(guest)["counters"]["missed_wakeups"]}

@@ -24,5 +24,5 @@ def run(lab):
     with ours.ThroughVf(lab, guest, sent=1000, received=1000):
         figures = {"tcp_tx_mbps": lab.tcp_from_guest(guest, lab.OUR_OUTSIDE), "tcp_rx_mbps": lab.tcp_to_guest(guest, lab.OUR_OUTSIDE)}
         check_content(lab, guest)
-        out, back = lab.tcp_at_once((guest, lab.OUR_OUTSIDE), (guest, lab.OUR_OUTSIDE, 5, 5202, "-R"))
+        out, back = lab.tcp_at_once((guest, lab.OUR_OUTSIDE), (guest, lab.OUR_OUTSIDE, 4, 5202, "-R"))
     return figures | {"both_tx_mbps": out, "both_rx_mbps": back}
