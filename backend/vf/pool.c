@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mac.h"
+#include "common/sysfs.h"
 #include "common/why.h"
 #include "vf/hold.h"
 #include "vf/netlink.h"
@@ -339,6 +340,11 @@ int pool_renew(struct pool *pool, struct pool_lease *lease, struct why *why)
 
     if (pf_read(pool->sysfs, lease->pf, &pf, why) < 0 || pf_is_up(&pf, why) < 0)
         return -1;
+    /* While VFs are switched off they answer for a moment longer, and their PF's driver does not. */
+    if (!sysfs_exists("%s/bus/pci/devices/%s", pool->sysfs, lease->vf->pci)) {
+        errno = ENODEV;
+        return why_fail(why, "VF %s has been removed", lease->vf->pci);
+    }
     return handshake(lease->vf, lease->mac, why);
 }
 
