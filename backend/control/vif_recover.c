@@ -166,6 +166,7 @@ int vif_wait(struct vif *vif, unsigned from, const struct why *why)
 
 int vif_recover(struct vif *vif, unsigned from)
 {
+    bool first = vif->next_try == vif->lost_since;
     int64_t began = clock_ms(), took;
     struct why why = {""};
     int rc;
@@ -185,7 +186,8 @@ int vif_recover(struct vif *vif, unsigned from)
         return recovered(vif, from);
     if (vif->faulted)
         return 0;
-    took = clock_ms() - began;
+    /* The first try may have met VFs that are just being switched off; how long it took says nothing of the next. */
+    took = first ? 0 : clock_ms() - began;
     vif->next_try = clock_ms() + (took * RETRY_FACTOR > RETRY_MS ? took * RETRY_FACTOR : RETRY_MS);
     return vif_wait(vif, from, &why);
 }
