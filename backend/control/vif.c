@@ -232,7 +232,8 @@ static int begin(struct vif *vif, struct session_plan *plan, struct why *waits, 
     struct pool *pool = vif->host->pool;
 
     plan->vf = NULL;
-    if (vif->lease && (vif->fresh || pool_renew(pool, vif->lease, waits) == 0)) {
+    if (vif->lease && vif_may_have_vf(vif, waits) == 0 &&
+        (vif->fresh || pool_renew(pool, vif->lease, waits) == 0)) {
         vif->fresh = false;
         plan->vf = vif->lease->vf;
         if (session_start(&vif->session, plan, waits) == 0)

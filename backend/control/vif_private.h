@@ -58,7 +58,7 @@ struct vif {
     bool untold; /* something has changed that xenstore does not say yet */
     int64_t next_try, lost_since;
     uint64_t iommu_faults;   /* of all its VFs */
-    unsigned stopped;        /* of these, since the last vif_check */
+    unsigned stopped;        /* of these, since its VF was reset for them */
     bool suspect;            /* there were some at the last vif_check */
     bool renewed;            /* the VF has been reset since then: they may be older */
     struct allowance resets; /* for such faults */
@@ -95,6 +95,9 @@ int vif_let_go(struct vif *vif, bool broken);
 /* Ends its service for the guest's or the host's fault. */
 void vif_fault(struct vif *vif, const struct why *why);
 
+/* 0 if a VF may work for it, be it the first time or again; -1 and a sentence if it has to wait, after faults of the IOMMU
+ * (VIF_FAULT_BURST). Takes the faults for dealt with. */
+int vif_may_have_vf(struct vif *vif, struct why *why);
 /* A session that has just begun, with the VF of its lease or without one. */
 void vif_began(struct vif *vif, bool with_vf);
 /* Goes on without a VF and says so, in state Connected; `from` is the state it is in. -1/errno as vif_publish. */

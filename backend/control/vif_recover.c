@@ -79,8 +79,7 @@ int vif_part(struct vif *vif, struct why *why)
     return vif->parted ? 0 : -1;
 }
 
-/* Whether it may have a VF again, after faults of the IOMMU: see VIF_FAULT_BURST. */
-static int may_go_on(struct vif *vif, struct why *why)
+int vif_may_have_vf(struct vif *vif, struct why *why)
 {
     if (!vif->stopped)
         return 0;
@@ -177,7 +176,7 @@ int vif_recover(struct vif *vif, unsigned from)
     }
     rc = vif_part(vif, &why);
     if (rc == 0)
-        rc = may_go_on(vif, &why);
+        rc = vif_may_have_vf(vif, &why);
     if (rc == 0)
         rc = find_vf(vif, &why);
     if (rc == 0)

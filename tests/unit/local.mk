@@ -185,6 +185,11 @@ tests_unit_test_libxen_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS) 
 	-DNETVF_RUNDIR=\"tests/unit/run-libxen\" -Dfopen=fake_fopen -Dioctl=fake_ioctl
 tests_unit_test_libxen_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_libxen_faults
+tests_unit_test_libxen_faults_SOURCES = tests/unit/test_libxen_faults.c $(FAKE_XEN) backend/xen/libxen_faults.c
+tests_unit_test_libxen_faults_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS)
+tests_unit_test_libxen_faults_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_netvfd
 tests_unit_test_netvfd_SOURCES = tests/unit/test_netvfd.c $(FAKE_XEN) $(LIBXEN_SOURCES) \
 	backend/vf/hold.c tests/sim/fake_sysfs.c tests/sim/fake_sysfs.h

@@ -179,6 +179,32 @@ START_TEST(iommu_faults_without_end)
 }
 END_TEST
 
+/* Nor does it get one by closing and coming back. */
+START_TEST(iommu_faults_and_a_new_session)
+{
+    connected();
+    check(false);
+    for (unsigned i = 0; i < 5; i++) {
+        iommu_stops("0000:01:10.0", 1);
+        check(false);
+        check(false);
+        check(false);
+    }
+    waiting("again and again");
+    guest_says("5", "5");
+    set(FE "/state", "6");
+    scan();
+    nothing_held();
+    guest_says("1", "2");
+    netfront_connects();
+    scan();
+    is(BE "/state", "4");
+    is(BE "/netvf/state", "waiting");
+    ck_assert(strstr(fake_store_get(world.store, BE "/netvf/error"), "again and again") != NULL);
+    counted(5);
+}
+END_TEST
+
 START_TEST(worker_tells_of_the_fault)
 {
     connected();
@@ -478,6 +504,7 @@ int main(void)
         iommu_fault,
         iommu_fault_of_others,
         iommu_faults_without_end,
+        iommu_faults_and_a_new_session,
         worker_tells_of_the_fault,
         pf_down_and_up,
         vf_is_lost_again_while_it_waits,

@@ -11,7 +11,6 @@ from . import benchreport, igbvf, mainjob, ours, switching, tapfront, teardown
 from .base import Fail, say, wait_for
 from .gauges import COST_KEYS, KEYS, Baseline, Station, gauges
 from .lab import Lab
-from .outside import mbps
 from .runner import PATIENCE, Deadline, reason_of
 
 CONTENDERS = ("kernel", "host", "iommu", "front", "window", "bare_vf", "bare_pf")

@@ -1,5 +1,4 @@
-"""A guest overwrites netvfd's descriptor rings and headers in its own IOMMU context: the IOMMU stops its VF, which netvfd resets;
-another guest loses nothing."""
+"""A guest overwrites netvfd's rings and headers in its own IOMMU context: its VF's faults are counted and end by a reset; another guest loses nothing."""
 import re
 
 from labkit import baremetal, hostile, ours, teardown
