@@ -18,7 +18,7 @@
 
 /* Resets of a VF that the IOMMU has stopped: so many in a row, then one in so many milliseconds; in between its guest
  * goes without. A VF in its guest's context does what the guest has it do, and each fault costs Xen a line of its log. */
-#define VIF_FAULT_BURST    4
+#define VIF_FAULT_BURST    16
 #define VIF_FAULT_EVERY_MS 10000
 
 struct vif {

@@ -4,12 +4,16 @@ import re
 from labkit import baremetal, hostile, ours, teardown
 
 
+# Of each kind of attack. netvfd looks for faults once a second, and acts on them one look later.
+SCRIBBLE_MS = 4000
+
+
 def run(lab):
     lab.need_netvfd()
     baremetal.need_tests(lab)
     victim = hostile.Victim(lab)
     spared = ours.serving_vf(lab, victim.guest)
-    figures = {"context": hostile.attack(lab, victim, "attack_context", least=0, extra=ours.PASSTHROUGH)}
+    figures = {"context": hostile.attack(lab, victim, "attack_context", least=0, extra=ours.PASSTHROUGH, scribble=SCRIBBLE_MS)}
     said = lab.netvfd_log(200)
     lab.check("translation iommu" in said, "the attacker's VF was never in its IOMMU context")
     counted = sum(int(count) for count in re.findall(r"the IOMMU has stopped (\d+) accesses of VF", said))
