@@ -22,6 +22,7 @@ nodist_pkgconfig_DATA = frontend/netvf-front.pc
 # The program on Linux.
 FRONT_LINUX_SOURCES = \
 	frontend/linux/netvf-front.c \
+	frontend/linux/merge.c frontend/linux/merge.h \
 	frontend/linux/port.c frontend/linux/port.h \
 	frontend/linux/pump.c frontend/linux/pump.h \
 	frontend/linux/tap.c frontend/linux/tap.h \

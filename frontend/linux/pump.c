@@ -24,7 +24,7 @@ int pump_start(struct pump *pump, const struct netvf_front_link *link)
 
     if (r < 0)
         return r;
-    pump->ready = true;
+    pump->ready = pump->readable = true;
     pump->full = false;
     pump->frame_pages = tap_offloads(link) && (link->gso_tcpv4 || link->gso_tcpv6)
                             ? PAGES_MAX
@@ -129,9 +129,11 @@ static int from_tap(struct pump *pump, const struct netvf_front_link *link)
     struct virtio_net_hdr header;
     struct netvf_front_tx_frame frame = {.parts = parts};
     unsigned count = 0;
-    int r;
+    int r = reap(pump);
 
-    for (; count < BUDGET; count++) {
+    if (r < 0)
+        return r;
+    for (; count < BUDGET && pump->readable; count++) {
         size_t length;
 
         r = make_room(pump);
@@ -139,8 +141,10 @@ static int from_tap(struct pump *pump, const struct netvf_front_link *link)
         if (r <= 0)
             break;
         length = read_frame(pump, &header);
-        if (!length)
+        if (!length) {
+            pump->readable = false;
             break;
+        }
         frame.cookie = pump->free_page;
         frame.count = (uint16_t)take_pages(pump, length, parts);
         r = vnet_to_netif(&header, link, &frame) ? netvf_front_tx(pump->front, pump->queue, &frame)
@@ -159,63 +163,59 @@ static int from_tap(struct pump *pump, const struct netvf_front_link *link)
 
 /* -- vif to TAP ------------------------------------------------------------------------------------------------------- */
 
-/* A private copy of the first bytes: what is looked at must be what goes on (XSA-155). Leaves the rest in `rest`. */
-static unsigned copy_head(const struct netvf_front_rx_frame *frame, uint8_t *head,
-                          struct iovec *rest, unsigned *rests)
-{
-    unsigned length = 0;
-
-    *rests = 0;
-    for (unsigned i = 0; i < frame->count; i++) {
-        const struct netvf_front_rx_part *part = &frame->parts[i];
-        unsigned take = VNET_HEAD - length;
-
-        if (take > part->length)
-            take = part->length;
-        memcpy(head + length, part->bytes, take);
-        length += take;
-        if (take < part->length)
-            rest[(*rests)++] = (struct iovec){.iov_base = (void *)(uintptr_t)(part->bytes + take),
-                                              .iov_len = part->length - take};
-    }
-    return length;
-}
-
 /* The kernel sends a flow by the queue that it was last received on. All may come by one queue of the vif, as from a VF:
  * so flows are spread here, and the vif's other queues have something to send. */
-static int flow_tap(const struct pump *pump, const uint8_t *head, unsigned length)
+static int flow_tap(const struct pump *pump)
 {
     const struct netvf_front_link *link = netvf_front_link(pump->front);
+    const struct merge *merge = &pump->merge;
 
-    return pump->taps[link && link->queues > 1 ? vnet_flow(head, length) % link->queues : 0];
+    return pump
+        ->taps[link && link->queues > 1 ? vnet_flow(merge->head, merge->head_length) % link->queues
+                                        : 0];
 }
 
-static void write_frame(struct pump *pump, const struct netvf_front_rx_frame *frame)
+/* Writes what has been merged, and gives back its buffers. */
+static void flush(struct pump *pump)
 {
-    struct virtio_net_hdr header;
-    uint8_t head[VNET_HEAD];
-    struct iovec parts[2 + NETVF_FRONT_RX_PARTS];
-    unsigned rests, length = copy_head(frame, head, parts + 2, &rests);
+    struct merge *merge = &pump->merge;
+    const struct iovec *parts;
+    unsigned count;
 
-    parts[0] = (struct iovec){.iov_base = &header, .iov_len = sizeof header};
-    parts[1] = (struct iovec){.iov_base = head, .iov_len = length};
+    if (!merge->count)
+        return;
+    parts = merge_finish(merge, &count);
     /* The interface may be down, or not like the frame: it is lost then, as on any wire. */
-    if (!vnet_from_netif(frame, head, length, &header) ||
-        writev(flow_tap(pump, head, length), parts, (int)(2 + rests)) < 0)
+    if (writev(flow_tap(pump), parts, (int)count) < 0)
+        pump->refused += merge->count;
+    for (unsigned i = 0; i < merge->count; i++)
+        netvf_front_rx_release(pump->front, pump->queue, &merge->frames[i]);
+    merge->count = 0;
+}
+
+static void take_frame(struct pump *pump, struct merge_input *input)
+{
+    if (!merge_look(input)) {
+        netvf_front_rx_release(pump->front, pump->queue, &input->frame);
         pump->refused++;
+        return;
+    }
+    if (merge_add(&pump->merge, input))
+        return;
+    flush(pump);
+    merge_begin(&pump->merge, input);
 }
 
 static int to_tap(struct pump *pump)
 {
-    struct netvf_front_rx_frame frame;
+    struct merge_input input;
     unsigned count = 0;
     int r = 0;
 
-    while (count < BUDGET && (r = netvf_front_rx(pump->front, pump->queue, &frame)) > 0) {
-        write_frame(pump, &frame);
-        netvf_front_rx_release(pump->front, pump->queue, &frame);
-        count++;
-    }
+    for (; count < BUDGET && (r = netvf_front_rx(pump->front, pump->queue, &input.frame)) > 0;
+         count++)
+        take_frame(pump, &input);
+    flush(pump);
     if (r < 0)
         return r;
     r = netvf_front_rx_fill(pump->front, pump->queue);

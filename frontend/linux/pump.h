@@ -3,6 +3,7 @@
 #ifndef NETVF_FRONT_LINUX_PUMP_H
 #define NETVF_FRONT_LINUX_PUMP_H
 
+#include "frontend/linux/merge.h"
 #include "frontend/netfront.h"
 #include "frontend/port.h"
 
@@ -17,13 +18,17 @@ struct pump {
     const int
         *taps;  /* of all queues; this one reads its own, and writes to the one of a frame's flow */
     bool ready; /* the pages are there */
-    bool full;  /* frames wait in the TAP until some are done */
+    bool
+        readable; /* the TAP may have a frame: set by whoever polls it, cleared when there is none */
+    bool full;    /* frames wait in the TAP until some are done */
     unsigned frame_pages; /* what the largest frame of this connection takes */
 
     struct netvf_front_page pages[PUMP_PAGES];
     uint16_t next[PUMP_PAGES]; /* of a frame's pages, or of the free ones */
     uint16_t free_page, free_count;
     uint64_t refused; /* frames that could not be said to the other side, either way */
+
+    struct merge merge; /* empty between two runs */
 };
 
 /* For a connection that was just made: its pages. Negative error number, as the port's. */
@@ -31,7 +36,7 @@ int pump_start(struct pump *pump, const struct netvf_front_link *link);
 void pump_stop(struct pump *pump);
 
 /* Moves what there is, up to a budget each way. 1: there is more, come again; 0: sleep until an event or, unless `full`,
- * until the TAP is readable. Negative: the queue's error (netfront.h). */
+ * until the TAP is readable, which is then to be said in `readable`. Negative: the queue's error (netfront.h). */
 int pump_run(struct pump *pump);
 
 #endif

@@ -41,13 +41,7 @@ bool vnet_to_netif(const struct virtio_net_hdr *from, const struct netvf_front_l
     return to->csum_blank;
 }
 
-struct place {
-    unsigned l4; /* offset of the TCP or UDP header */
-    uint8_t protocol;
-    bool v6;
-};
-
-static bool skip_v6_extensions(const uint8_t *head, unsigned length, struct place *place)
+static bool skip_v6_extensions(const uint8_t *head, unsigned length, struct vnet_place *place)
 {
     while (place->protocol == IPPROTO_HOPOPTS || place->protocol == IPPROTO_ROUTING ||
            place->protocol == IPPROTO_DSTOPTS) {
@@ -59,7 +53,7 @@ static bool skip_v6_extensions(const uint8_t *head, unsigned length, struct plac
     return true;
 }
 
-static bool find_l4(const uint8_t *head, unsigned length, struct place *place)
+bool vnet_find(const uint8_t *head, unsigned length, struct vnet_place *place)
 {
     unsigned at = 12, type;
 
@@ -73,6 +67,7 @@ static bool find_l4(const uint8_t *head, unsigned length, struct place *place)
         at += 2;
     }
     place->v6 = type == ETHERTYPE_V6;
+    place->l3 = at;
     if (type == ETHERTYPE_V4 && at + V4_HEADER <= length) {
         place->protocol = head[at + 9];
         place->l4 = at + (head[at] & 15u) * 4;
@@ -87,10 +82,10 @@ static bool find_l4(const uint8_t *head, unsigned length, struct place *place)
 
 uint32_t vnet_flow(const uint8_t *head, unsigned length)
 {
-    struct place place;
+    struct vnet_place place;
     const uint8_t *ports;
 
-    if (!find_l4(head, length, &place) || place.l4 + 4 > length)
+    if (!vnet_find(head, length, &place) || place.l4 + 4 > length)
         return 0;
     if (place.protocol != IPPROTO_TCP && place.protocol != IPPROTO_UDP)
         return 0;
@@ -104,7 +99,7 @@ uint32_t vnet_flow(const uint8_t *head, unsigned length)
 bool vnet_from_netif(const struct netvf_front_rx_frame *from, const uint8_t *head, unsigned length,
                      struct virtio_net_hdr *to)
 {
-    struct place place;
+    struct vnet_place place;
 
     memset(to, 0, sizeof *to);
     if (!from->csum_blank) {
@@ -112,7 +107,7 @@ bool vnet_from_netif(const struct netvf_front_rx_frame *from, const uint8_t *hea
             to->flags = VIRTIO_NET_HDR_F_DATA_VALID;
         return !from->gso; /* segments whose checksum is whole: there is no such thing */
     }
-    if (!find_l4(head, length, &place))
+    if (!vnet_find(head, length, &place))
         return false;
     if (place.protocol != IPPROTO_TCP && (place.protocol != IPPROTO_UDP || from->gso))
         return false;

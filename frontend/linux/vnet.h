@@ -11,6 +11,17 @@
 /* Bytes at a frame's head that are enough to find what has to be known. */
 #define VNET_HEAD 192u
 
+/* Where the headers of a frame are, as offsets from its first byte. */
+struct vnet_place {
+    unsigned l3, l4;  /* IP; TCP, UDP or whatever comes behind it */
+    uint8_t protocol; /* at l4 */
+    bool v6;
+};
+
+/* Behind up to two tags, and IPv6's extension headers that a host may look past. False: no IP, or more than these bytes
+ * would be needed. True says that IP's own header is in them, and nothing of what is at l4. */
+bool vnet_find(const uint8_t *head, unsigned length, struct vnet_place *place);
+
 /* From TAP: fills in csum_blank, gso and gso_size. False: this cannot be said in netif's flags, or was not agreed on. */
 bool vnet_to_netif(const struct virtio_net_hdr *from, const struct netvf_front_link *link,
                    struct netvf_front_tx_frame *to);

@@ -5,7 +5,7 @@ FUZZ_CFLAGS = $(AM_CFLAGS) -I$(top_srcdir)/tests
 FUZZ_LIBS = backend/libnetvf.a $(MNL_LIBS) $(JANSSON_LIBS)
 FUZZ_TARGETS = tests/fuzz/fuzz_tx tests/fuzz/fuzz_rx tests/fuzz/fuzz_context tests/fuzz/fuzz_headers \
 	tests/fuzz/fuzz_igbvf tests/fuzz/fuzz_vif tests/fuzz/fuzz_journal tests/fuzz/fuzz_ctrl \
-	tests/fuzz/fuzz_front
+	tests/fuzz/fuzz_front tests/fuzz/fuzz_merge
 HOSTILE = tests/fuzz/hostile.c tests/fuzz/hostile.h $(SIM)
 
 FUZZ_SECONDS = 20
@@ -88,5 +88,11 @@ nodist_tests_fuzz_fuzz_front_SOURCES = xenstore-schema/keys.h
 tests_fuzz_fuzz_front_CFLAGS = $(FUZZ_CFLAGS) -DNETVF_SHM_HOOK
 tests_fuzz_fuzz_front_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_front_LDADD = $(FUZZ_LIBS)
+
+tests_fuzz_fuzz_merge_SOURCES = tests/fuzz/fuzz_merge.c $(FUZZ_MAIN) \
+	frontend/linux/merge.c frontend/linux/merge.h frontend/linux/vnet.c frontend/linux/vnet.h
+tests_fuzz_fuzz_merge_CFLAGS = $(FUZZ_CFLAGS)
+tests_fuzz_fuzz_merge_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_merge_LDADD = $(FUZZ_LIBS)
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run

@@ -280,9 +280,15 @@ tests_unit_test_front_pair_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_front_pair_LDFLAGS = $(AM_LDFLAGS) -static
 tests_unit_test_front_pair_LDADD = $(FRONT_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/test_front_merge
+tests_unit_test_front_merge_SOURCES = tests/unit/test_front_merge.c \
+	frontend/linux/merge.c frontend/linux/vnet.c
+tests_unit_test_front_merge_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_front_merge_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/test_front_pump
 tests_unit_test_front_pump_SOURCES = tests/unit/test_front_pump.c $(FRONT_SIM) $(SIM) \
-	frontend/linux/pump.c frontend/linux/tap.c frontend/linux/vnet.c
+	frontend/linux/merge.c frontend/linux/pump.c frontend/linux/tap.c frontend/linux/vnet.c
 tests_unit_test_front_pump_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_front_pump_LDFLAGS = $(AM_LDFLAGS) -static
 tests_unit_test_front_pump_LDADD = $(FRONT_TEST_LIBS)
@@ -290,7 +296,8 @@ tests_unit_test_front_pump_LDADD = $(FRONT_TEST_LIBS)
 # The program on Linux, whose main() it calls.
 check_PROGRAMS += tests/unit/test_front_linux
 tests_unit_test_front_linux_SOURCES = tests/unit/test_front_linux.c $(FAKE_XEN) \
-	frontend/linux/port.c frontend/linux/pump.c frontend/linux/tap.c frontend/linux/vnet.c
+	frontend/linux/merge.c frontend/linux/port.c frontend/linux/pump.c frontend/linux/tap.c \
+	frontend/linux/vnet.c
 tests_unit_test_front_linux_CFLAGS = $(TEST_CFLAGS) $(XEN_CFLAGS) $(XENSTORE_CFLAGS) \
 	-Dopen=fake_open -Dioctl=fake_ioctl
 tests_unit_test_front_linux_LDFLAGS = $(AM_LDFLAGS) -static

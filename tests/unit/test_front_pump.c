@@ -67,6 +67,7 @@ static void teardown(void)
 
 static bool from_kernel(unsigned length)
 {
+    pump.readable = true;
     return write(kernel, &frame, sizeof frame.header + length) ==
            (ssize_t)(sizeof frame.header + length);
 }
@@ -196,6 +197,44 @@ START_TEST(budget)
 }
 END_TEST
 
+/* A segment of 100 bytes of payload in the n-th buffer that was posted. */
+static void put_segment(unsigned n, uint8_t port, unsigned seq)
+{
+    uint8_t *bytes = posted[n];
+
+    memset(bytes, 0, 154);
+    memcpy(bytes + 12, "\x08\x00\x45\x00\x00\x8c\x00\x00\x40\x00\x40\x06", 12);
+    bytes[35] = port;
+    bytes[41] = (uint8_t)seq;
+    memcpy(bytes + 46, "\x50\x10", 2);
+    bytes[54] = (uint8_t)n;
+    answer_rx(NETRXF_data_validated, 154);
+}
+
+/* Two flows: what follows each other in one becomes one frame, all frames stay in order, and no buffer is lost. */
+START_TEST(merged_in)
+{
+    static const unsigned lengths[] = {254, 154, 254}, firsts[] = {0, 2, 3};
+
+    put_segment(0, 1, 0);
+    put_segment(1, 1, 100);
+    put_segment(2, 2, 50);
+    put_segment(3, 1, 200);
+    put_segment(4, 1, 44); /* 300, of which the lowest byte is put */
+    posted[4][40] = 1;
+    ck_assert_int_eq(pump_run(&pump), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(read(kernel, &frame, sizeof frame), sizeof frame.header + lengths[i]);
+        ck_assert_uint_eq(frame.bytes[54], firsts[i]);
+        ck_assert_uint_eq(frame.header.gso_type,
+                          lengths[i] > 154 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_NONE);
+    }
+    ck_assert_int_lt(read(kernel, &frame, sizeof frame), 0);
+    ck_assert_uint_eq(rx->req_prod, BUFFERS + 5);
+    ck_assert_uint_eq(pump.refused, 0);
+}
+END_TEST
+
 /* -- headers ---------------------------------------------------------------------------------------------------------- */
 
 static uint8_t head[VNET_HEAD];
@@ -307,6 +346,7 @@ int main(void)
     tcase_add_test(tc, frames_that_netif_cannot_say);
     tcase_add_test(tc, frame_in);
     tcase_add_test(tc, budget);
+    tcase_add_test(tc, merged_in);
     suite_add_tcase(suite, tc);
     tcase_add_test(pure, where_the_checksum_is);
     tcase_add_test(pure, segments_in);
