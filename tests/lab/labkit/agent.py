@@ -1,6 +1,7 @@
 """The host's end of the agent in dom0 (dom0/agent): commands and files, every call with a deadline."""
 import base64
 import json
+import os
 import queue
 import socket
 import threading
@@ -70,15 +71,26 @@ class Agent:
                 self.socket.sendall(line)
             except OSError as gone:
                 raise Fail("the machine has ended") from gone
+        started = time.monotonic()
         try:
             reply = box.get(timeout=timeout + self.GRACE)
         except queue.Empty:
             with self.lock:
                 self.waiting.pop(name, None)
             raise Fail(f"dom0 did not answer within {timeout + self.GRACE:g} s: {fields.get('cmd') or fields.get('command') or op}") from None
+        self.trace(started, op, fields)
         if "error" in reply:
             raise Fail(f"dom0, {fields.get('cmd') or fields.get('command') or fields.get('path') or op}: {reply['error']}")
         return reply
+
+    @staticmethod
+    def trace(started, op, fields):
+        """For whoever wonders where a scenario's time goes: NETVF_LAB_TRACE names a file that gets a line for each call."""
+        path = os.environ.get("NETVF_LAB_TRACE")
+        if path:
+            what = fields.get("cmd") or fields.get("command") or fields.get("path") or ""
+            with open(path, "a", encoding="utf-8") as out:
+                out.write(f"{started:.2f} {time.monotonic() - started:.2f} {op} {' '.join(what.split())[:160]}\n")
 
     def wait_up(self, timeout, check):
         """Wait until dom0 answers; check() raises when there is no point in waiting on."""
@@ -125,6 +137,14 @@ class Agent:
 
     def pull(self, path):
         return base64.b64decode(self.call("pull", 60, path=path)["data"])
+
+    def words(self, path, size, *offsets):
+        """32-bit words of a file in dom0 that is mapped, as the registers of a device are."""
+        return self.call("words", 10, path=path, size=size, offsets=offsets)["words"]
+
+    def wait_for_lines(self, path, pattern, count, timeout):
+        """Until so many lines of a file in dom0 match; False when the deadline has passed."""
+        return self.call("await", timeout, path=path, pattern=pattern, count=count)["found"]
 
     def close(self):
         self.socket.close()

@@ -146,7 +146,7 @@ def pktgen_prepare(station):
     lines = [pktgen(station, "rem_device_all", "kpktgend_0"), pktgen(station, f"add_device {station.interface}", "kpktgend_0")]
     lines += [pktgen(station, line, station.interface)
               for line in ("count 0", "pkt_size 60", "delay 0", f"dst {target}", f"dst_mac {outside}")]
-    station.exec(("" if station.guest else "modprobe pktgen; ") + " && ".join(lines))
+    station.exec(("more-drivers; " if station.guest else "modprobe pktgen; ") + " && ".join(lines))
 
 
 def arrived_outside(lab):

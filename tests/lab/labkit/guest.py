@@ -1,5 +1,4 @@
 """Guests: an xl configuration, its life, and commands inside it through its console (see guest/init)."""
-import time
 
 from .base import Fail, wait_for
 
@@ -20,6 +19,7 @@ class Guest:
         self.kind = kind or lab.guest_type
         self.extra = extra
         self.domid = None
+        self.pty = (None, None)     # of which domain id, and where
         self.log = f"{CONSOLE_LOGS}/guest-{name}.log"
 
     def config(self):
@@ -41,8 +41,7 @@ class Guest:
         """xl create without a judgement of how it ended."""
         path = f"/root/{self.name}.cfg"
         self.lab.agent.push(self.config(), path)
-        self.lab.dom0(f"rm -f {self.log}; touch {self.log}")
-        return self.lab.dom0(f"xl create {path}", timeout=timeout, check=False)
+        return self.lab.dom0(f"rm -f {self.log}; touch {self.log}; xl create {path}", timeout=timeout, check=False)
 
     def create(self, wait=True):
         rc, out, err = self.try_create()
@@ -54,14 +53,8 @@ class Guest:
 
     def wait_ready(self, boots=1):
         """Until the guest's init has taken over its console, for the boots-th time."""
-        def ready():
-            return int(self.lab.dom0(f"grep -c '^@@ready' {self.log}", check=False).out or 0) >= boots
-        try:
-            wait_for(f"guest {self.name} to boot", ready, READY_DEADLINE, 0.3)
-        except Fail:
-            if not self.exists():
-                raise Fail(f"guest {self.name} ended while it was booting") from None
-            raise
+        if not self.lab.agent.wait_for_lines(self.log, "^@@ready", boots, READY_DEADLINE):
+            raise Fail(f"guest {self.name} did not boot within {READY_DEADLINE} s" if self.exists() else f"guest {self.name} ended while it was booting")
         self.domid = self.current_domid()
 
     def current_domid(self):
@@ -81,25 +74,28 @@ class Guest:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def exec(self, command, timeout=30, check=True):
-        pty = self.lab.dom0(f"xenstore-read /local/domain/{self.domid}/console/tty").out.strip()
-        result = self.lab.agent.guest(pty, self.log, command, timeout)
+        if self.pty[0] != self.domid:
+            self.pty = (self.domid, self.lab.dom0(f"xenstore-read /local/domain/{self.domid}/console/tty").out.strip())
+        result = self.lab.agent.guest(self.pty[1], self.log, command, timeout)
         if check and result.rc != 0:
             raise Fail(f"in guest {self.name}, '{command}' failed ({result.rc}): {last_line(result.err or result.out)}")
         return result
 
+    def more_drivers(self):
+        """VLANs, the packet generator, TAP interfaces and what programs need of Xen: see guest/init."""
+        self.exec("more-drivers", timeout=40)
+
     def configure(self, interface, address):
         """Bring an interface up with an address, once its netfront has connected."""
-        deadline = time.monotonic() + 20
-        while self.exec(f"cat /sys/class/net/{interface}/address", check=False).rc != 0:
-            if time.monotonic() > deadline:
-                raise Fail(f"guest {self.name} never got its {interface}")
-            time.sleep(0.3)
+        net = f"/sys/class/net/{interface}"
         # A guest with a vif of ours and one of the kernel's on the same wire must answer ARP for each address by the interface
         # that has it: Linux would answer by both, and traffic of the one could come in by the other.
-        self.exec("cd /proc/sys/net/ipv4/conf/all && echo 1 > arp_ignore && echo 2 > arp_announce")
-        self.exec(f"ip addr add {address} dev {interface}; ip link set {interface} up")
-        wait_for(f"{interface} of guest {self.name} to have a carrier",
-                 lambda: self.exec(f"cat /sys/class/net/{interface}/carrier", check=False).out.strip() == "1", 20, 0.3)
+        done = self.exec(f"until_is() {{ i=0; until [ \"$(cat {net}/$1 2>&1)\" $2 ]; do i=$((i + 1)); [ $i -lt 100 ] || exit $3; sleep 0.2; done; }}; "
+                         "until_is ifindex '-gt 0' 3; cd /proc/sys/net/ipv4/conf/all && echo 1 > arp_ignore && echo 2 > arp_announce; "
+                         f"ip addr add {address} dev {interface}; ip link set {interface} up; until_is carrier '= 1' 4", timeout=60, check=False)
+        if done.rc:
+            missing = {3: f"never got its {interface}", 4: f"has no carrier on {interface} after 20 s"}
+            raise Fail(f"guest {self.name} {missing.get(done.rc, f'could not configure {interface}: {last_line(done.err)}')}")
 
     def console(self, lines=40):
         return self.lab.dom0(f"grep -v '^@@' {self.log} | tail -n {lines}", check=False).out

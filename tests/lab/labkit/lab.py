@@ -30,6 +30,7 @@ class Lab:
         self.guest_kernel = image.KERNELS[0]
         self.guests = []
         self.netvfd_pid = None
+        self.installed = None   # whether there is a netvfd at all, once that is known
         self.xen_said = ""      # everything Xen logged since the scenario began
         self.xen_boot_log = ""
 
@@ -107,7 +108,9 @@ class Lab:
     # -- netvfd -----------------------------------------------------------------------------------------------------------
 
     def has_netvfd(self):
-        return self.dom0(f"test -x {NETVFD}", check=False).rc == 0
+        if self.installed is None:
+            self.installed = self.dom0(f"test -x {NETVFD}", check=False).rc == 0
+        return self.installed
 
     def need_netvfd(self):
         if not self.has_netvfd():
@@ -129,7 +132,11 @@ class Lab:
         if self.netvfd_pid is None:
             pids = self.dom0("pidof netvfd", check=False).out.split()
             self.netvfd_pid = int(pids[0]) if pids else None
-        return self.netvfd_pid is not None and self.dom0(f"kill -0 {self.netvfd_pid}", check=False).rc == 0
+        if self.netvfd_pid is None:
+            return False
+        # The agent's own child it knows of, without a process to ask.
+        status = self.agent.status(self.netvfd_pid)
+        return status["rc"] is None if status["known"] else self.dom0(f"kill -0 {self.netvfd_pid}", check=False).rc == 0
 
     def stop_netvfd(self, signal="TERM", timeout=15):
         """End the daemon; returns its exit code (negative: ended by that signal), None when it was not ours to wait for."""
@@ -212,6 +219,7 @@ class Lab:
         if self.netvfd_alive():
             self.stop_netvfd()
         # The agent that does this is itself in the archive: tar unlinks what is there first, which leaves the running one alone.
+        self.installed = None
         self.dom0("tar -xf /tmp/reload.tar -C / && rm /tmp/reload.tar && ldconfig", timeout=60)
         self.start_netvfd()
 

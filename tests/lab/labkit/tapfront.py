@@ -15,6 +15,7 @@ def unload_netfront(lab, guest):
     """The stock driver gives the vif back in good order, and cannot come back: it is not in the kernel any more."""
     lab.check(guest.exec(f"test -x {PROGRAM}", check=False).rc == 0,
               f"the guest has no {PROGRAM}: it is not built")
+    guest.more_drivers()
     guest.exec(frontend.UNLOAD, timeout=40)
     wait_for("the backend to be closed by the stock driver", lambda: state(lab, guest) == "6", 15, 0.2)
     lab.check(guest.exec("ls /sys/class/net/eth0", check=False).rc != 0, "the guest still has an eth0 of netfront's")

@@ -37,6 +37,7 @@ def trunk_guest(lab, number, mtu=1500, **options):
     guest = lab.guest(f"trunk{number}", [line if mtu == 1500 else f"{line},mtu={mtu}"], **options)
     guest.configure("eth0", f"{ours.address(number)}/24")
     guest.exec(f"ip link set eth0 mtu {mtu}")
+    guest.more_drivers()
     for vid in (*VLANS, FOREIGN):
         add_vlan(guest, number, vid)
     return guest

@@ -12,6 +12,7 @@ def send_foreign(lab, guest):
     settings = [f"count {COUNT}", "pkt_size 60", "delay 0", f"src_mac {FOREIGN}", f"dst {lab.OUR_OUTSIDE}", f"dst_mac {target}"]
     commands = ["echo rem_device_all > /proc/net/pktgen/kpktgend_0", "echo add_device eth0 > /proc/net/pktgen/kpktgend_0"]
     commands += [f"echo '{line}' > /proc/net/pktgen/eth0" for line in settings]
+    guest.more_drivers()
     guest.exec("; ".join(commands))
     guest.exec("echo start > /proc/net/pktgen/pgctrl", timeout=60)
 

@@ -23,6 +23,7 @@ def burst(lab, guest):
     lines = ["rem_device_all", "add_device eth0"], [f"count {BURST}", "pkt_size 60", "delay 0", f"dst {lab.OUR_OUTSIDE}", f"dst_mac {target}"]
     commands = [f"echo {line} > /proc/net/pktgen/kpktgend_0" for line in lines[0]]
     commands += [f"echo '{line}' > /proc/net/pktgen/eth0" for line in lines[1]]
+    guest.more_drivers()
     guest.exec("; ".join(commands))
     guest.exec("echo start > /proc/net/pktgen/pgctrl", timeout=90)
     said = guest.exec("cat /proc/net/pktgen/eth0").out

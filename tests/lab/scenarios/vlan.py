@@ -20,6 +20,7 @@ def foreign_tags(lab, guest):
     """The guest tags frames itself: none of them leaves, each of them counts."""
     before = lab.show(guest)["counters"]["tx_spoofed"]
     cable = lab.outside.capture("foreign-tags")
+    guest.more_drivers()
     guest.exec(f"ip link add link eth0 name eth0.{FOREIGN} type vlan id {FOREIGN} && ip link set eth0.{FOREIGN} up && "
                f"ip addr add 10.80.0.2/24 dev eth0.{FOREIGN}")
     # With no ARP answer to come these are ARP requests, one a second.
