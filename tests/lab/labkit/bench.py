@@ -299,8 +299,9 @@ def run_stage(bench, hosts, stage, names):
 
 
 def about(lab):
-    info = dict(line.split(":", 1) for line in lab.dom0("xl info", check=False).out.splitlines() if ":" in line)
-    return {"xen": info.get("xen_version", "?").strip(), "dom0": info.get("release", "?").strip(), "guest": lab.guest_kernel}
+    lines = [line.partition(":") for line in lab.dom0("xl info", check=False).out.splitlines()]
+    info = {key.strip(): value.strip() for key, _, value in lines}
+    return {"xen": info.get("xen_version", "?"), "dom0": info.get("release", "?"), "guest": lab.guest_kernel}
 
 
 def bench(rounds, wanted, scaling, json_file, plot_directory):
