@@ -191,14 +191,14 @@ class Lab:
         out = guest.exec(f"ping -c {count} -i {interval} -s {size} {target}", timeout=count * interval + 30, check=False).out
         return parse_ping(out)
 
-    def tcp_from_guest(self, guest, target, seconds=4, port=5201, options=""):
+    def tcp_from_guest(self, guest, target, seconds=3, port=5201, options=""):
         """iperf3 out of the guest, Mbit/s as received outside (or in another guest that serves)."""
         if target in (OUR_OUTSIDE, KERNEL_OUTSIDE):
             self.outside.iperf_server(port)
         done = guest.exec(f"iperf3 -J -c {target} -p {port} -t {seconds} {' '.join(STOCK_TCP)} {options}", timeout=seconds + 40, check=False)
         return mbps(parse_iperf(done.out, done.err))
 
-    def tcp_to_guest(self, guest, target, seconds=4, port=5201):
+    def tcp_to_guest(self, guest, target, seconds=3, port=5201):
         """iperf3 into the guest, as the same connection reversed: the guest needs no server of its own."""
         return self.tcp_from_guest(guest, target, seconds, port, "-R")
 

@@ -5,6 +5,7 @@ from labkit.base import wait_for
 PINGS = 40
 PAGES = 256 + 128  # netvf-front's receive buffers and the pages that it sends from, of one queue
 OPTIONS = "--window 512"
+SECONDS = 2
 GRANT_OPERATIONS = ("map_ops", "unmap_ops", "copy_ops")
 
 
@@ -25,7 +26,7 @@ def start(lab, guest, pages):
 def settle(lab, guest):
     """Until the buffers that the VF had from before the window have come round."""
     tapfront.pings(lab, guest, lab.OUR_OUTSIDE, 5, "before the count")
-    lab.tcp_to_guest(guest, lab.OUR_OUTSIDE)
+    lab.tcp_to_guest(guest, lab.OUR_OUTSIDE, SECONDS)
 
 
 def run(lab):
@@ -41,8 +42,8 @@ def run(lab):
     before, at_first = operations(lab, guest)
     with ours.ThroughVf(lab, guest, sent=500 + PINGS, received=500 + PINGS):
         average = tapfront.pings(lab, guest, lab.OUR_OUTSIDE, PINGS, "with a window")
-        out = lab.tcp_from_guest(guest, lab.OUR_OUTSIDE)
-        back = lab.tcp_to_guest(guest, lab.OUR_OUTSIDE)
+        out = lab.tcp_from_guest(guest, lab.OUR_OUTSIDE, SECONDS)
+        back = lab.tcp_to_guest(guest, lab.OUR_OUTSIDE, SECONDS)
     after, at_last = operations(lab, guest)
     packets = sum(at_last[key] - at_first[key] for key in ("tx_packets", "rx_packets"))
     slots = at_last["window_slots"] - at_first["window_slots"]
