@@ -17,8 +17,8 @@
 struct merge_input {
     struct netvf_front_rx_frame frame;
     struct virtio_net_hdr header;
-    uint8_t head
-        [VNET_HEAD]; /* a private copy of its first bytes: what is looked at must be what goes on (XSA-155) */
+    /* A private copy of its first bytes: what is looked at must be what goes on (XSA-155). */
+    uint8_t head[VNET_HEAD];
     unsigned head_length;
 };
 

@@ -169,10 +169,9 @@ static int flow_tap(const struct pump *pump)
 {
     const struct netvf_front_link *link = netvf_front_link(pump->front);
     const struct merge *merge = &pump->merge;
+    unsigned queues = link ? link->queues : 1;
 
-    return pump
-        ->taps[link && link->queues > 1 ? vnet_flow(merge->head, merge->head_length) % link->queues
-                                        : 0];
+    return pump->taps[queues > 1 ? vnet_flow(merge->head, merge->head_length) % queues : 0];
 }
 
 /* Writes what has been merged, and gives back its buffers. */

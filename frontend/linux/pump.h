@@ -15,12 +15,10 @@ struct pump {
     struct netvf_front *front;
     struct netvf_front_port *port;
     unsigned queue;
-    const int
-        *taps;  /* of all queues; this one reads its own, and writes to the one of a frame's flow */
-    bool ready; /* the pages are there */
-    bool
-        readable; /* the TAP may have a frame: set by whoever polls it, cleared when there is none */
-    bool full;    /* frames wait in the TAP until some are done */
+    const int *taps; /* of all queues; this one reads its own, writes to that of a frame's flow */
+    bool ready;      /* the pages are there */
+    bool readable;   /* the TAP may have a frame: whoever polls it says so; until there is none */
+    bool full;       /* frames wait in the TAP until some are done */
     unsigned frame_pages; /* what the largest frame of this connection takes */
 
     struct netvf_front_page pages[PUMP_PAGES];
