@@ -1,11 +1,14 @@
-"""TCP into a guest beside the kernel's netback, with frames of 1500 bytes, a third of a slot, and of 9000, which fill slots."""
-from labkit import mainjob, ours
+"""TCP beside the kernel's netback with frames of 1500 bytes, a third of a slot, and of 9000, which fill slots; and what the guest's processor does."""
+import statistics
+
+from labkit import ours
 from labkit.base import wait_for
+from labkit.gauges import TCP_SECONDS, Station, look, tcp
 
 LONG = True
 TIMEOUT = 900
 MTUS = (1500, 9000)
-ROUNDS = 5
+ROUNDS = 3
 
 
 def set_mtu(lab, mtu):
@@ -14,26 +17,46 @@ def set_mtu(lab, mtu):
 
 
 def start(lab, mtu):
-    lab.need_netvfd()
+    """A guest with both, and the two of them as stations."""
     guest = lab.guest(f"slots{mtu}", [f"{ours.vif(1)},mtu={mtu}", f"{ours.kernel_vif(1)},mtu={mtu}"], extra=ours.PASSTHROUGH)
     for devid, network in ((0, "10.77"), (1, "10.78")):
         guest.configure(f"eth{devid}", f"{network}.0.2/24")
         guest.exec(f"ip link set eth{devid} mtu {mtu}")
-    return guest
+    return guest, {"ours": Station(lab, "eth0", "10.77.0.2", guest, devid=0), "kernel": Station(lab, "eth1", "10.78.0.2", guest)}
+
+
+def one_run(station, way):
+    before = look(station)
+    rate, count = tcp(station, way)
+    used = look(station).guest_cpu - before.guest_cpu
+    return {"mbps": rate, "guest_s_per_gb": used / (count / 1e9), "guest_busy": used / TCP_SECONDS}
+
+
+def measure(lab, guest, stations):
+    """{(whose, way): medians}, in turn."""
+    runs = {(whose, way): [] for whose in stations for way in ("tx", "rx")}
+    stations["ours"].serve()
+    for station in stations.values():
+        station.wait_reachable()
+    with ours.ThroughVf(lab, guest, sent=1000, received=1000):
+        for _ in range(ROUNDS):
+            for (whose, way), found in runs.items():
+                found.append(one_run(stations[whose], way))
+    return {key: {name: round(statistics.median(run[name] for run in found), 2) for name in found[0]} for key, found in runs.items()}
 
 
 def run(lab):
+    lab.need_netvfd()
     idle, figures = ours.idle_functions(lab), {}
     try:
         for mtu in MTUS:
             # The PF resets when its MTU changes: no VF of it should be at work then.
             set_mtu(lab, mtu)
-            guest = start(lab, mtu)
-            found = mainjob.measure(lab, guest, mainjob.BESIDE_KERNEL, ROUNDS)
+            guest, stations = start(lab, mtu)
+            found = measure(lab, guest, stations)
             for way in ("tx", "rx"):
-                ratio = round(found[f"tcp_{way}_mbps"] / found[f"kernel_tcp_{way}_mbps"], 2)
-                figures |= {f"{mtu}_{key}_{way}": value for key, value in (("mbps", found[f"tcp_{way}_mbps"]),
-                                                                           ("kernel_mbps", found[f"kernel_tcp_{way}_mbps"]), ("ratio", ratio))}
+                figures |= {f"{mtu}_{way}_{whose}_{name}": value for whose in stations for name, value in found[whose, way].items()}
+                figures[f"{mtu}_{way}_ratio"] = round(found["ours", way]["mbps"] / found["kernel", way]["mbps"], 2)
             guest.destroy()
             wait_for("the VF to be idle again", lambda: ours.idle_functions(lab) == idle, 15, 0.5)
     finally:
