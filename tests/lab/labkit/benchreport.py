@@ -32,9 +32,26 @@ def spread(values):
 
 
 def write(result, path):
+    """One object for each contender: its figures, and the reasons for those that it lacks. Beside them "about" and "scaling"."""
+    about = {key: value for key, value in result.items() if key not in ("contenders", "scaling")}
+    contenders = {name: made["figures"] | {"reasons": made["reasons"]} for name, made in result["contenders"].items()}
     with open(path, "w", encoding="utf-8") as out:
-        json.dump(result, out, indent=1)
+        json.dump({"about": about} | contenders | {"scaling": result["scaling"]}, out, indent=1)
         out.write("\n")
+
+
+def read(path):
+    """What write() was given."""
+    try:
+        with open(path, encoding="utf-8") as source:
+            made = json.load(source)
+        about, scaling = made.pop("about"), made.pop("scaling")
+        contenders = {name: {"reasons": figures.pop("reasons"), "figures": figures} for name, figures in made.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
+        raise Fail(f"{path} is not what 'lab bench --json' writes: {bad}") from bad
+    if not contenders:
+        raise Fail(f"{path} has no contenders")
+    return about | {"contenders": contenders, "scaling": scaling}
 
 
 def cell(figure):
@@ -151,14 +168,7 @@ def pictures(drawn, directory, document):
 
 def plot_file(path, directory, document):
     """Pictures into the directory, and the table between the document's marks, if one is named."""
-    try:
-        with open(path, encoding="utf-8") as source:
-            result = json.load(source)
-        contenders = result["contenders"]
-    except (OSError, ValueError, KeyError, TypeError) as bad:
-        raise Fail(f"{path} is not what 'lab bench --json' writes: {bad}") from bad
-    if not contenders:
-        raise Fail(f"{path} has no contenders")
+    result = read(path)
     drawn = plot(result, directory)
     if document:
         put_between(document, "bench", f"{heading(result)}\n\n{table(result)}\n\n{pictures(drawn, directory, document)}")
