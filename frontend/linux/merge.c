@@ -150,8 +150,8 @@ static bool same_headers(const struct merge *merge, const uint8_t *head)
     for (unsigned i = 0; i < 6; i += 2)
         if (memcmp(first + ranges[i], head + ranges[i], ranges[i + 1] - ranges[i]))
             return false;
-    return !memcmp(first + tcp + TCP_SEQ + 4, head + tcp + TCP_SEQ + 4,
-                   5) && /* what is acknowledged, header's length */
+    /* What is acknowledged and the header's length; the window; the urgent pointer and all options. */
+    return !memcmp(first + tcp + TCP_SEQ + 4, head + tcp + TCP_SEQ + 4, 5) &&
            !memcmp(first + tcp + TCP_WINDOW, head + tcp + TCP_WINDOW, 2) &&
            !memcmp(first + tcp + TCP_URGENT, head + tcp + TCP_URGENT,
                    merge->payload - tcp - TCP_URGENT);

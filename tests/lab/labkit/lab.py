@@ -218,8 +218,8 @@ class Lab:
         os.unlink(target)
         if self.netvfd_alive():
             self.stop_netvfd()
-        # The agent that does this is itself in the archive: tar unlinks what is there first, which leaves the running one alone.
         self.installed = None
+        # The agent that does this is itself in the archive: tar unlinks what is there first, which leaves the running one alone.
         self.dom0("tar -xf /tmp/reload.tar -C / && rm /tmp/reload.tar && ldconfig", timeout=60)
         self.start_netvfd()
 

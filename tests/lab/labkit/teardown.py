@@ -77,7 +77,7 @@ def leftover_grants(lab):
 
 def virtual_functions(lab):
     """PCI addresses of the VFs of all PFs."""
-    return [link.rpartition("/")[2] for link in lab.dom0("readlink /sys/bus/pci/devices/*/virtfn*", check=False).out.split()]
+    return [link.rpartition("/")[2] for link in lab.dom0("readlink /sys/bus/pci/devices/*/virtfn*").out.split()]
 
 
 def bound_backends(lab):
@@ -89,7 +89,9 @@ def bound_backends(lab):
 def mastering_functions(lab):
     """VFs that may still do DMA although no vif has them."""
     functions = virtual_functions(lab)
-    commands = lab.dom0("setpci" + "".join(f" -s {pci} COMMAND" for pci in functions)).out.split() if functions else []
+    commands = lab.dom0("setpci" + "".join(f" -s {pci} COMMAND" for pci in functions)).out.split()
+    if len(commands) != len(functions):
+        return [f"setpci has read {len(commands)} of {len(functions)} VFs' COMMAND registers"]
     bound = bound_backends(lab)
     complaints = [f"VF {pci} has no vif but its bus mastering is on" for pci, command in zip(functions, commands)
                   if pci not in bound and int(command, 16) & BUS_MASTER]
