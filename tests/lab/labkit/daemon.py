@@ -26,7 +26,7 @@ def once(lab, guest, signal):
     started = time.monotonic()
     lab.start_netvfd()
     wait_for("the vif to be connected again", lambda: connected(lab, guest), 20, 0.2)
-    wait_for("a ping to pass again", lambda: lab.ping(guest, lab.OUR_OUTSIDE, 1, 0.2)["received"] == 1, 40, 0.1)
+    lab.first_ping(guest, lab.OUR_OUTSIDE, 40)
     outage = round(time.monotonic() - started, 1)
     if signal == "KILL" and pinning:
         lab.check("released" in lab.netvfd_log(), "the new netvfd does not say that it released the dead one's pages")

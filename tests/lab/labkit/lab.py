@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .base import BUILD, OUT, Fail, Stalled, say, wait_for
@@ -190,6 +191,14 @@ class Lab:
         """From a guest; {"loss_percent", "avg_us", "max_us", "received"}. busybox ping prints no deviation."""
         out = guest.exec(f"ping -c {count} -i {interval} -s {size} {target}", timeout=count * interval + 30, check=False).out
         return parse_ping(out)
+
+    def first_ping(self, guest, target, patience, when="again"):
+        """Seconds until one is answered. One ping alone would wait for ten seconds if it was lost, and tell of an outage of that length."""
+        started = time.monotonic()
+        answer = guest.exec(f"ping -i 0.1 -w {patience} {target} | grep -m 1 'bytes from'", timeout=patience + 15, check=False).out
+        if not answer:
+            raise Fail(f"waited {patience} s in vain for a ping to pass {when}")
+        return round(time.monotonic() - started, 1)
 
     def tcp_from_guest(self, guest, target, seconds=3, port=5201, options=""):
         """iperf3 out of the guest, Mbit/s as received outside (or in another guest that serves)."""

@@ -121,7 +121,7 @@ def between(lab, guest, other):
 
 def again(lab, guests, what):
     for guest in guests:
-        wait_for(f"a ping in VLAN {VLANS[0]} after {what}", lambda guest=guest: lab.ping(guest, outside_address(VLANS[0]), 1, 0.2)["received"] == 1, 30, 0.2)
+        lab.first_ping(guest, outside_address(VLANS[0]), 30, f"in VLAN {VLANS[0]} after {what}")
         pings(lab, guest, 5)
 
 

@@ -15,7 +15,7 @@ def run(lab):
     guest = ours.guest_on_vf(lab, 1)
     before = lab.netvfd_log(lines=5000)
     for _ in range(KILLS):
-        wait_for("a ping to pass", lambda: lab.ping(guest, lab.OUR_OUTSIDE, 1, 0.2)["received"] == 1, 40, 0.1)
+        lab.first_ping(guest, lab.OUR_OUTSIDE, 40)
         lab.outside.iperf_server()
         guest.exec(f"(iperf3 -c {lab.OUR_OUTSIDE} --bidir -t {STREAM_SECONDS} >/dev/null 2>&1; true) &")
         wait_for("a stream to run", lambda: lab.show(guest)["counters"]["map_ops"] > 3000, 60, 0.2)
