@@ -154,11 +154,18 @@ tests_unit_test_limits_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_limits_LDADD = $(TEST_LIBS)
 
 # The worker and the data path are compiled into it, with hooks where they read shared memory and where they sleep.
+WORKER_WORLD = tests/unit/worker_world.c tests/unit/worker_world.h $(SIM)
+
 check_PROGRAMS += tests/unit/test_worker
-tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(SIM) \
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(WORKER_WORLD) \
 	backend/datapath/rx.c backend/datapath/tx.c backend/datapath/tx_slots.c
 tests_unit_test_worker_CFLAGS = $(TEST_CFLAGS) -DNETVF_SHM_HOOK
 tests_unit_test_worker_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_worker_thread
+tests_unit_test_worker_thread_SOURCES = tests/unit/test_worker_thread.c $(WORKER_WORLD)
+tests_unit_test_worker_thread_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_worker_thread_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/test_journal
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c backend/xen/journal.c

@@ -2,10 +2,9 @@
 /* No wake-up is lost, whenever the other side does what it does. The worker's loop runs in the test's own thread, cut
  * into points: before each access to shared memory and each call of the port or the queue pair, and in its sleep. At
  * chosen points the guest or the VF does something, by the protocol. A sleep that nothing ends, with something to do,
- * is a wake-up lost. The last test does the same with two threads, as far as chance goes. */
+ * is a wake-up lost. test_worker_thread does the same with two threads, as far as chance goes. */
 #include <check.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +13,7 @@
 
 #include "sim/sim.h"
 #include "unit/runner.h"
+#include "unit/worker_world.h"
 
 #include "common/quick_clock.h"
 
@@ -39,7 +39,6 @@ static int rest_in_test(const struct timespec *time, struct timespec *left);
 static struct sim sim;
 static struct worker worker;
 static uint64_t clock_ns;
-static bool threads;
 static uint32_t page; /* of the guest, for all buffers */
 
 /* What the others do, and when; in the order of the table if at the same point. */
@@ -70,29 +69,25 @@ static void point(struct sim *same)
 
 uint32_t shm_read32(const volatile uint32_t *word)
 {
-    if (!threads)
-        point(&sim);
+    point(&sim);
     return *word;
 }
 
 void shm_write32(volatile uint32_t *word, uint32_t value)
 {
-    if (!threads)
-        point(&sim);
+    point(&sim);
     *word = value;
 }
 
 static uint64_t clock_in_test(struct quick_clock *clock)
 {
-    if (threads)
-        return quick_clock_ns(clock);
+    (void)clock;
     return clock_ns += 7000;
 }
 
 static int rest_in_test(const struct timespec *time, struct timespec *left)
 {
-    if (threads)
-        return nanosleep(time, left);
+    (void)left;
     clock_ns += (uint64_t)time->tv_nsec;
     return 0;
 }
@@ -116,8 +111,7 @@ static int sleep_in_test(struct pollfd *fds, nfds_t count, const struct timespec
 {
     int ready;
 
-    if (threads)
-        return ppoll(fds, count, limit, mask);
+    (void)mask;
     ck_assert_uint_lt(++sleeps, 50);
     point(&sim);
     sim_send(&sim, SIM_QUEUE);
@@ -142,20 +136,14 @@ static int sleep_in_test(struct pollfd *fds, nfds_t count, const struct timespec
 
 /* -- what the others do ----------------------------------------------------------------------- */
 
-/* RING_PUSH_REQUESTS_AND_CHECK_NOTIFY */
-static void notify_if_asked(uint32_t before, uint32_t after, uint32_t event, uint32_t local)
-{
-    if (after - event < after - before)
-        sim_event(&sim, local);
-}
-
 static void push_tx(unsigned count)
 {
     uint32_t before = sim.tx_ring->req_prod;
 
     for (unsigned i = 0; i < count; i++)
         sim_push_tx(&sim, page, 0, 0, i, FRAME);
-    notify_if_asked(before, sim.tx_ring->req_prod, sim.tx_ring->req_event, worker.tx_event);
+    worker_world_notify(&sim, before, sim.tx_ring->req_prod, sim.tx_ring->req_event,
+                        worker.tx_event);
 }
 
 static void push_rx(unsigned count)
@@ -164,7 +152,8 @@ static void push_rx(unsigned count)
 
     for (unsigned i = 0; i < count; i++)
         sim_push_rx(&sim, page, i);
-    notify_if_asked(before, sim.rx_ring->req_prod, sim.rx_ring->req_event, worker.rx_event);
+    worker_world_notify(&sim, before, sim.rx_ring->req_prod, sim.rx_ring->req_event,
+                        worker.rx_event);
 }
 
 static void receive_frames(unsigned count)
@@ -213,38 +202,8 @@ static void send_mail(unsigned rest)
 
 static void open_worker(bool split)
 {
-    static struct dma_page headers[TX_PAGES], scratch;
-    static struct mcast mcast;
-    static struct echo echo;
-    struct port *port = &sim.port;
-
-    sim_open(&sim);
-    memset(&worker, 0, sizeof worker);
-    port->ops->dma_alloc(port, headers, TX_PAGES);
+    worker_world_open(&sim, &worker, split);
     page = sim_grant(&sim, false);
-    translate_host(&worker.translate, port);
-    worker.port = worker.tx.port = port;
-    worker.tx.translate = worker.rx.translate = &worker.translate;
-    worker.queue = worker.tx.queue = worker.rx.queue = &sim.queue;
-    worker.tx.header_pages = worker.tx.private_pages = headers;
-    port->ops->dma_alloc(port, &scratch, 1);
-    worker.rx.scratch = &scratch;
-    echo = (struct echo){.buffer = VF_RX_BUFFER};
-    worker.rx.echo = worker.tx.echo = &echo;
-    worker.tx.echo_count = 1;
-    mcast_init(&mcast);
-    worker.mcast = worker.tx.mcast = &mcast;
-    worker.rx_notify = true;
-    worker.fault_fd = -1;
-    worker.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    port->ops->bind_peer(port, 1, &worker.tx_event);
-    worker.rx_event = worker.tx_event;
-    if (split)
-        port->ops->bind_peer(port, 2, &worker.rx_event);
-    worker.interrupts = port->ops->bind_msix(port, "", 0, &worker.vf_event) == 0;
-    tx_attach(&worker.tx, sim.tx_ring);
-    rx_attach(&worker.rx, sim.rx_ring);
-    sim.tx_ring->rsp_event = sim.rx_ring->rsp_event = 128; /* nobody waits */
     clock_ns = 1000000000;
     points = sleeps = step_count = 0;
     lost = guest_sleeps = false;
@@ -252,10 +211,7 @@ static void open_worker(bool split)
 
 static void close_worker(void)
 {
-    ck_assert_int_eq(worker.state, SESSION_RUNNING);
-    ck_assert_uint_eq(sim.stray, 0);
-    close(worker.wake_fd);
-    sim_close(&sim);
+    worker_world_close(&sim, &worker);
 }
 
 static void at(unsigned when, void (*act)(unsigned argument), unsigned argument)
@@ -532,66 +488,6 @@ START_TEST(watchdog_counts)
 }
 END_TEST
 
-/* -- two threads ------------------------------------------------------------------------------ */
-
-static void send_all(struct sim *same)
-{
-    sim_send(same, SIM_QUEUE);
-}
-
-static void wait_a_moment(unsigned rounds)
-{
-    for (volatile unsigned i = 0; i < rounds; i++)
-        ;
-}
-
-/* Waits for an event, and for nothing but an event. */
-static void wait_for_event(unsigned before)
-{
-    time_t start = time(NULL);
-
-    while (__atomic_load_n(&sim.channels[worker.tx_event].sent, __ATOMIC_SEQ_CST) == before) {
-        ck_assert_msg(time(NULL) - start < 10, "no event for a response");
-        sched_yield();
-    }
-}
-
-/* One request, its response, the next one, with pauses that end in the worker's spinning, in its going to sleep, and
- * in its sleep, for which some have to be long: it learns to spin. */
-START_TEST(ping_pong)
-{
-    volatile uint32_t *req_prod, *req_event, *rsp_prod, *rsp_event;
-
-    open_worker(false);
-    req_prod = &sim.tx_ring->req_prod;
-    req_event = &sim.tx_ring->req_event;
-    rsp_prod = &sim.tx_ring->rsp_prod;
-    rsp_event = &sim.tx_ring->rsp_event;
-    threads = true;
-    sim.point = send_all;
-    ck_assert_int_eq(worker_start(&worker), 0);
-    for (uint32_t i = 0; i < 4000; i++) {
-        unsigned before = __atomic_load_n(&sim.channels[worker.tx_event].sent, __ATOMIC_SEQ_CST);
-
-        wait_a_moment(i % 16 ? i * 37 % 40000 : 1000000);
-        sim.tx_ring->ring[i % 256].req =
-            (netif_tx_request_t){.gref = page, .id = (uint16_t)(i % 256), .size = FRAME};
-        *rsp_event = i + 1;
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        *req_prod = i + 1;
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        notify_if_asked(i, i + 1, *req_event, worker.tx_event);
-        if (*rsp_prod != i + 1)
-            wait_for_event(before);
-        ck_assert_uint_eq(*rsp_prod, i + 1);
-    }
-    worker_stop(&worker);
-    threads = false;
-    ck_assert_uint_eq(worker.missed_wakeups, 0);
-    close_worker();
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("worker");
@@ -610,7 +506,6 @@ int main(void)
     tcase_add_test(test, learning);
     tcase_add_test(test, out_of_credit);
     tcase_add_test(test, watchdog_counts);
-    tcase_add_test(test, ping_pong);
     suite_add_tcase(suite, test);
     return run_suite(suite);
 }
