@@ -236,24 +236,13 @@ def front_tests(lab, way, streamed=40):
 JUMBO = 9000
 
 
-def set_mtu(lab, mtu):
-    lab.dom0(f"ip link set eth0 mtu {mtu}")
-    lab.outside.run(["ip", "link", "set", "tap0", "mtu", mtu])
-
-
 def jumbo_sizes(lab, step, window=0):
     """Every so-manieth size, with a PF and a vif of that MTU."""
     lab.need_netvfd()
     need_tests(lab)
-    idle = ours.idle_functions(lab)
-    set_mtu(lab, JUMBO)
-    try:
+    with ours.WireMtu(lab, JUMBO):
         start_peer(lab)
         way = ByVf(lab, line=f",mtu={JUMBO}", window=window)
         numbers = run(lab, way, "front_sizes", sent=2000, received=2000, deadline=400, step=step)
         lab.check(numbers["largest"] == JUMBO + 14, f"the largest frame was one of {numbers['largest']} bytes")
-        # The PF resets when its MTU changes: no VF of it should be at work then.
-        wait_for("the VF to be idle again", lambda: ours.idle_functions(lab) == idle, 15, 0.5)
-    finally:
-        set_mtu(lab, 1500)
     return {"sizes": numbers["sizes"], "largest": numbers["largest"]} | grant_operations([numbers]) | by_window([numbers])

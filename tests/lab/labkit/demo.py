@@ -35,8 +35,8 @@ def show_vif(lab, guest):
     say(lab.dom0("netvf list").out.rstrip())
 
 
-def show_table(figures):
-    heading("Side by side, same guest, same boot")
+def show_table(figures, mtu):
+    heading(f"Side by side, same guest, same boot, MTU {mtu}")
     say(f"{'':24}" + "".join(f"{title:>18}" for title, _ in COLUMNS))
     for title, key, unit in ROWS:
         say(f"{title:24}" + "".join(f"{str(figures[prefix + key]) + ' ' + unit:>18}" for _, prefix in COLUMNS))
@@ -46,14 +46,14 @@ def show_table(figures):
             f"{figures[prefix + 'hypercalls_per_packet_rx']} receiving, {figures[prefix + 'payload_copies_per_packet']} payload copies")
 
 
-def do_main_job(lab):
-    guest = mainjob.start_guest(lab, extra=ours.PASSTHROUGH)
+def do_main_job(lab, mtu):
+    guest = mainjob.start_guest(lab, mtu=mtu, extra=ours.PASSTHROUGH)
     show_host(lab)
     show_vif(lab, guest)
     heading("Measuring (ping and iperf3 both ways, each way in turn, three rounds: about a minute and a half)")
     # By machine addresses is what a guest without passthrough has, and one that is to be migrated; the vif goes over while it runs.
     figures = mainjob.measure(lab, guest, {"": "iommu", "host_": "host", "kernel_": mainjob.KERNEL})
-    show_table(figures)
+    show_table(figures, mtu)
     guest.destroy()
     teardown.settle(teardown.leftover_domains, lab)
     figures |= mainjob.leftovers(lab)
@@ -63,12 +63,13 @@ def do_main_job(lab):
     return figures
 
 
-def demo(json_file, keep):
+def demo(json_file, keep, mtu):
     started = time.monotonic()
     say("booting the Xen host (QEMU, software emulation: half a minute) ...")
     lab = Lab.boot("6.12", "demo", "lab demo", patience=600)
     try:
-        figures = do_main_job(lab)
+        with ours.WireMtu(lab, mtu):
+            figures = do_main_job(lab, mtu)
         if json_file:
             with open(json_file, "w", encoding="utf-8") as out:
                 json.dump(figures, out, indent=1)

@@ -85,14 +85,14 @@ class Guest:
         """VLANs, the packet generator, TAP interfaces and what programs need of Xen: see guest/init."""
         self.exec("more-drivers", timeout=40)
 
-    def configure(self, interface, address):
-        """Bring an interface up with an address, once its netfront has connected."""
+    def configure(self, interface, address, mtu=1500):
+        """Bring an interface up with an address, once its netfront has connected. Linux' netfront takes no notice of the vif's MTU."""
         net = f"/sys/class/net/{interface}"
         # A guest with a vif of ours and one of the kernel's on the same wire must answer ARP for each address by the interface
         # that has it: Linux would answer by both, and traffic of the one could come in by the other.
         done = self.exec(f"until_is() {{ i=0; until [ \"$(cat {net}/$1 2>&1)\" $2 ]; do i=$((i + 1)); [ $i -lt 100 ] || exit $3; sleep 0.2; done; }}; "
                          "until_is ifindex '-gt 0' 3; cd /proc/sys/net/ipv4/conf/all && echo 1 > arp_ignore && echo 2 > arp_announce; "
-                         f"ip addr add {address} dev {interface}; ip link set {interface} up; until_is carrier '= 1' 4", timeout=60, check=False)
+                         f"ip addr add {address} dev {interface}; ip link set {interface} mtu {mtu} up; until_is carrier '= 1' 4", timeout=60, check=False)
         if done.rc:
             missing = {3: f"never got its {interface}", 4: f"has no carrier on {interface} after 20 s"}
             raise Fail(f"guest {self.name} {missing.get(done.rc, f'could not configure {interface}: {last_line(done.err)}')}")

@@ -13,11 +13,11 @@ MAX_HYPERCALLS_PER_PACKET = 0.25
 MAX_PAYLOAD_COPIES = 0.001
 
 
-def start_guest(lab, name="main", **options):
+def start_guest(lab, name="main", mtu=ours.ETHERNET_MTU, **options):
     lab.need_netvfd()
-    guest = lab.guest(name, [ours.vif(1), ours.kernel_vif(1)], **options)
-    guest.configure("eth0", "10.77.0.2/24")
-    guest.configure("eth1", "10.78.0.2/24")
+    guest = lab.guest(name, [ours.vif(1, mtu=mtu), ours.kernel_vif(1, mtu)], **options)
+    guest.configure("eth0", "10.77.0.2/24", mtu)
+    guest.configure("eth1", "10.78.0.2/24", mtu)
     return guest
 
 

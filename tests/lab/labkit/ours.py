@@ -2,7 +2,7 @@
 import re
 import time
 
-from .base import Fail
+from .base import Fail, wait_for
 from .guest import last_line
 
 SCRIPT = "vif-netvf"
@@ -13,14 +13,19 @@ VF_GPRC, VF_GPTC = 0xF10, 0xF14
 VF_BAR = 0x4000
 # xl itself takes about a second to start under emulation; what is promised are 3 s on top of its device wait.
 REFUSAL_LIMIT = 8
+ETHERNET_MTU = 1500
 
 
-def vif(number, bridge="eth0"):
-    return f"mac=00:16:3e:00:00:{number:02x},script={SCRIPT},bridge={bridge}"
+def vif(number, bridge="eth0", mtu=ETHERNET_MTU):
+    return f"mac=00:16:3e:00:00:{number:02x},script={SCRIPT},bridge={bridge}{of_mtu(mtu)}"
 
 
-def kernel_vif(number):
-    return f"mac=00:16:3e:00:01:{number:02x},bridge=xenbr0"
+def kernel_vif(number, mtu=ETHERNET_MTU):
+    return f"mac=00:16:3e:00:01:{number:02x},bridge=xenbr0{of_mtu(mtu)}"
+
+
+def of_mtu(mtu):
+    return "" if mtu == ETHERNET_MTU else f",mtu={mtu}"
 
 
 def address(number):
@@ -50,6 +55,31 @@ def serving_vf(lab, guest, devid=0):
 def vf_packets(lab, vf):
     """(sent, received) by the VF itself: read from its registers, past everything that netvfd says."""
     return tuple(lab.agent.words(f"/sys/bus/pci/devices/{vf}/resource0", VF_BAR, VF_GPTC, VF_GPRC))
+
+
+class WireMtu:
+    """with WireMtu(lab, mtu): PF, dom0's bridge and the outside have that MTU meanwhile. The PF resets when its MTU changes: whoever has a
+    VF by then must have given it back at the end, and there must be none before."""
+
+    def __init__(self, lab, mtu, outside=("tap0",)):
+        self.lab, self.mtu, self.outside = lab, mtu, outside
+
+    def set(self, mtu, outside):
+        self.lab.dom0(f"ip link set eth0 mtu {mtu} && ip link set xenbr0 mtu {mtu}")
+        for device in outside:
+            self.lab.outside.run(["ip", "link", "set", device, "mtu", mtu])
+
+    def __enter__(self):
+        self.idle = idle_functions(self.lab)
+        self.set(self.mtu, self.outside)
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                wait_for("all VFs to be idle again", lambda: idle_functions(self.lab) == self.idle, 15, 0.5)
+        finally:
+            self.set(ETHERNET_MTU, self.outside[:1])
 
 
 class ThroughVf:

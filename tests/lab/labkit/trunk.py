@@ -33,10 +33,8 @@ def add_vlan(guest, number, vid):
 
 
 def trunk_guest(lab, number, mtu=1500, **options):
-    line = ours.vif(number, f"eth0:{':'.join(map(str, VLANS))}")
-    guest = lab.guest(f"trunk{number}", [line if mtu == 1500 else f"{line},mtu={mtu}"], **options)
-    guest.configure("eth0", f"{ours.address(number)}/24")
-    guest.exec(f"ip link set eth0 mtu {mtu}")
+    guest = lab.guest(f"trunk{number}", [ours.vif(number, f"eth0:{':'.join(map(str, VLANS))}", mtu)], **options)
+    guest.configure("eth0", f"{ours.address(number)}/24", mtu)
     guest.more_drivers()
     for vid in (*VLANS, FOREIGN):
         add_vlan(guest, number, vid)

@@ -1,8 +1,7 @@
 """TCP beside the kernel's netback: frames of 1500 bytes, alone in their slots and packed by netback, and of 9000, which fill slots; the guest's time for each."""
 import statistics
 
-from labkit import ours
-from labkit.base import wait_for
+from labkit import mainjob, ours
 from labkit.gauges import TCP_SECONDS, Station, look, tcp
 
 LONG = True
@@ -14,17 +13,9 @@ ROUNDS = 3
 UNMERGED = "unmerged"
 
 
-def set_mtu(lab, mtu):
-    lab.dom0(f"ip link set eth0 mtu {mtu} && ip link set xenbr0 mtu {mtu}")
-    lab.outside.run(["ip", "link", "set", "tap0", "mtu", mtu])
-
-
 def start(lab, mtu):
     """A guest with both, and the two of them as stations."""
-    guest = lab.guest(f"slots{mtu}", [f"{ours.vif(1)},mtu={mtu}", f"{ours.kernel_vif(1)},mtu={mtu}"], extra=ours.PASSTHROUGH)
-    for devid, network in ((0, "10.77"), (1, "10.78")):
-        guest.configure(f"eth{devid}", f"{network}.0.2/24")
-        guest.exec(f"ip link set eth{devid} mtu {mtu}")
+    guest = mainjob.start_guest(lab, f"slots{mtu}", mtu, extra=ours.PASSTHROUGH)
     kernel = Station(lab, "eth1", "10.78.0.2", guest)
     return guest, {"ours": Station(lab, "eth0", "10.77.0.2", guest, devid=0), "kernel": kernel, UNMERGED: kernel}
 
@@ -62,21 +53,21 @@ def measure(lab, guest, stations, mtu):
     return medians
 
 
+def at_mtu(lab, mtu):
+    guest, stations = start(lab, mtu)
+    found, figures = measure(lab, guest, stations, mtu), {}
+    for (whose, way), values in found.items():
+        figures |= {f"{mtu}_{way}_{whose}_{name}": value for name, value in values.items()}
+        if whose != "ours":
+            figures[f"{mtu}_{way}_ratio_to_{whose}"] = round(found["ours", way]["mbps"] / values["mbps"], 2)
+    guest.destroy()
+    return figures
+
+
 def run(lab):
     lab.need_netvfd()
-    idle, figures = ours.idle_functions(lab), {}
-    try:
-        for mtu in MTUS:
-            # The PF resets when its MTU changes: no VF of it should be at work then.
-            set_mtu(lab, mtu)
-            guest, stations = start(lab, mtu)
-            found = measure(lab, guest, stations, mtu)
-            for (whose, way), values in found.items():
-                figures |= {f"{mtu}_{way}_{whose}_{name}": value for name, value in values.items()}
-                if whose != "ours":
-                    figures[f"{mtu}_{way}_ratio_to_{whose}"] = round(found["ours", way]["mbps"] / values["mbps"], 2)
-            guest.destroy()
-            wait_for("the VF to be idle again", lambda: ours.idle_functions(lab) == idle, 15, 0.5)
-    finally:
-        set_mtu(lab, 1500)
+    figures = {}
+    for mtu in MTUS:
+        with ours.WireMtu(lab, mtu):
+            figures |= at_mtu(lab, mtu)
     return figures

@@ -1,6 +1,5 @@
 """A trunk with an MTU of 9000: frames of that size with a tag, both ways, also those whose tag has to be put back."""
 from labkit import ours, vlans
-from labkit.base import wait_for
 from labkit.trunk import VLANS, broadcasts, outside_address, outside_vlans, trunk_guest
 
 
@@ -8,12 +7,6 @@ LONG = True
 MTU = 9000
 # Echo data of a frame of just that size: less the IPv4 and ICMP headers.
 PING = MTU - 28
-
-
-def set_mtu(lab, mtu, devices):
-    lab.dom0(f"ip link set eth0 mtu {mtu}")
-    for device in devices:
-        lab.outside.run(["ip", "link", "set", device, "mtu", mtu])
 
 
 def large_pings(lab, guest, target):
@@ -28,10 +21,8 @@ def large_pings(lab, guest, target):
 
 def run(lab):
     lab.need_netvfd()
-    idle = ours.idle_functions(lab)
     outside_vlans(lab)
-    set_mtu(lab, MTU, ["tap0", *map(vlans.device, VLANS)])
-    try:
+    with ours.WireMtu(lab, MTU, ("tap0", *map(vlans.device, VLANS))):
         guest = trunk_guest(lab, 1, MTU)
         for target in (lab.OUR_OUTSIDE, *map(outside_address, VLANS)):
             large_pings(lab, guest, target)
@@ -40,9 +31,5 @@ def run(lab):
             broadcasts(lab, guest, size)
         lab.outside.iperf_server()
         figures = {"tcp_tx_mbps": lab.tcp_from_guest(guest, outside_address(VLANS[0])), "tcp_rx_mbps": lab.tcp_to_guest(guest, outside_address(VLANS[0]))}
-        # The PF resets when its MTU changes: no VF of it should be at work then.
         guest.destroy()
-        wait_for("the VF to be idle again", lambda: ours.idle_functions(lab) == idle, 15, 0.5)
-    finally:
-        set_mtu(lab, 1500, ["tap0"])
     return figures
