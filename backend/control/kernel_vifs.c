@@ -41,12 +41,13 @@ struct kernel_vifs {
 };
 
 /* What drivers_autoprobe was before the first daemon touched it: one that died could not put it
- * back. */
+ * back. A reminder that says nothing is of one that died before it had touched anything. */
 static int remember(struct kernel_vifs *vifs)
 {
     int fd, rc;
 
-    if (sysfs_read(vifs->former, sizeof vifs->former, "%s", vifs->reminder) == 0)
+    if (sysfs_read(vifs->former, sizeof vifs->former, "%s", vifs->reminder) == 0 &&
+        (strcmp(vifs->former, "0") == 0 || strcmp(vifs->former, "1") == 0))
         return 0;
     if (sysfs_read(vifs->former, sizeof vifs->former, "%s/" BUS "/drivers_autoprobe", vifs->sysfs) <
         0)
@@ -54,7 +55,7 @@ static int remember(struct kernel_vifs *vifs)
     fd = open(vifs->reminder, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
         return -1;
-    rc = write(fd, vifs->former, strlen(vifs->former)) < 0 ? -1 : 0;
+    rc = write(fd, vifs->former, strlen(vifs->former)) == (ssize_t)strlen(vifs->former) ? 0 : -1;
     close(fd);
     return rc;
 }

@@ -130,6 +130,19 @@ static int open_ctrl_port(struct vif *vif, struct why *why)
     return vif->ctrl_port ? 0 : -1;
 }
 
+/* Which VF a later daemon has to quiet before it releases their pages: the ports stay from one session to the next, and
+ * the VF may have been another one then. No VF can reach a page of theirs now. */
+static void name_vf(const struct vif *vif)
+{
+    const char *pci = vif->lease ? vif->lease->vf->pci : "";
+
+    for (unsigned i = 0; i < VF_QUEUES_MAX; i++)
+        if (vif->ports[i])
+            vif->ports[i]->ops->move(vif->ports[i], pci);
+    if (vif->ctrl_port)
+        vif->ctrl_port->ops->move(vif->ctrl_port, pci);
+}
+
 struct pool_wish vif_wish(const struct vif *vif)
 {
     struct pool_wish wish = {
@@ -154,7 +167,7 @@ static int hold_vf(struct vif *vif, struct why *why)
         if (pool_renew(vif->host->pool, vif->lease, why) == 0)
             vif->fresh = true;
         else
-            release(vif, true);
+            release(vif, errno != ENETDOWN && errno != ENOSPC);
     }
     if (vif->lease)
         return 0;
@@ -269,6 +282,7 @@ static int start(struct vif *vif, unsigned from)
         vif_fault(vif, &why);
         return 0;
     }
+    name_vf(vif);
     memcpy(plan.ports, vif->ports, sizeof plan.ports);
     plan.ctrl_port = vif->ctrl_port;
     if (begin(vif, &plan, &waits, &why) < 0) {
@@ -388,21 +402,26 @@ static int carry_out(struct vif *vif, enum vif_action action, unsigned from)
     return 0;
 }
 
-static unsigned read_state(struct store *store, const char *dir, const char *key)
+/* A key that is not there, or says nothing, is a state: Unknown. -1/errno where xenstore has not answered, which says
+ * nothing of the vif. */
+static int read_state(struct store *store, const char *dir, const char *key, unsigned *state)
 {
-    uint32_t state;
+    uint32_t number = XenbusStateUnknown;
+    int rc = store_read_number(store, dir, key, XenbusStateReconfigured, &number);
 
-    if (store_read_number(store, dir, key, XenbusStateReconfigured, &state) < 0)
-        return XenbusStateUnknown;
-    return state;
+    *state = rc < 0 ? XenbusStateUnknown : number;
+    return rc < 0 && errno != ENOENT && errno != EINVAL ? -1 : 0;
 }
 
 unsigned vif_backend_state(const struct vif *vif)
 {
-    return read_state(vif->host->store, vif->backend, KEY_BE_STATE);
+    unsigned state;
+
+    read_state(vif->host->store, vif->backend, KEY_BE_STATE, &state);
+    return state;
 }
 
-static void look(struct vif *vif, struct vif_snapshot *s)
+static int look(struct vif *vif, struct vif_snapshot *s)
 {
     struct store *store = vif->host->store;
     enum session_state session = SESSION_RUNNING;
@@ -411,8 +430,9 @@ static void look(struct vif *vif, struct vif_snapshot *s)
     uint32_t online;
 
     memset(s, 0, sizeof *s);
-    s->backend = vif_backend_state(vif);
-    s->frontend = read_state(store, vif->frontend, KEY_FE_STATE);
+    if (read_state(store, vif->backend, KEY_BE_STATE, &s->backend) < 0 ||
+        read_state(store, vif->frontend, KEY_FE_STATE, &s->frontend) < 0)
+        return -1;
     s->online = store_read_number(store, vif->backend, KEY_BE_ONLINE, 1, &online) == 0 && online;
     s->hotplug_connected = store_read(store, vif->backend, KEY_BE_HOTPLUG_STATUS, status) == 0 &&
                            strcmp(status, VALUE_BE_HOTPLUG_STATUS_CONNECTED) == 0;
@@ -437,6 +457,7 @@ static void look(struct vif *vif, struct vif_snapshot *s)
         vif->reopened = true;
     s->reopened = vif->reopened;
     s->overdue = vif->closing_since && now - vif->closing_since >= VIF_CLOSE_TIMEOUT_MS;
+    return 0;
 }
 
 /* Whether the session has something to take up, and cannot at once. */
@@ -452,7 +473,10 @@ enum vif_progress vif_step(struct vif *vif)
     enum vif_action action;
 
     for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
-        look(vif, &s);
+        if (look(vif, &s) < 0) {
+            log_debug("%s: xenstore does not answer: %s", vif->name, strerror(errno));
+            return VIF_PENDING;
+        }
         action = vif_next(&s);
         if (action == VIF_FORGET)
             return VIF_GONE;

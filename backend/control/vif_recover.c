@@ -149,8 +149,13 @@ int vif_wait(struct vif *vif, unsigned from, const struct why *why)
 {
     struct why ignored;
 
-    if (vif->parted && !vif->idling)
+    if (vif->parted && !vif->idling) {
         vif->idling = session_resume(vif->session, NULL, &ignored) == 0;
+        if (!vif->idling)
+            session_pause(
+                vif->session); /* some of its workers may have started, and taken buffers */
+        vif->parted = vif->idling;
+    }
     vif->untold |= from != XenbusStateConnected;
     if (strcmp(vif->state, VALUE_BE_NETVF_STATE_WAITING) != 0 ||
         strcmp(vif->error.text, why->text) != 0) {

@@ -31,7 +31,7 @@ struct store {
     unsigned watch_count, fired;
     unsigned dead[DEAD_MAX], dead_count;
     void (*interfere)(struct store *store);
-    unsigned failing_writes;
+    unsigned failing_writes, failing_reads;
 };
 
 static bool below(const char *path, const char *top)
@@ -129,6 +129,11 @@ void fake_store_interfere(struct store *store, void (*before)(struct store *stor
     store->interfere = before;
 }
 
+void fake_store_fail_reads(struct store *store, unsigned count)
+{
+    store->failing_reads = count;
+}
+
 void fake_store_fail_writes(struct store *store, unsigned count)
 {
     store->failing_writes = count;
@@ -205,6 +210,11 @@ int store_read(struct store *store, const char *dir, const char *key, char value
     char path[STORE_PATH_MAX];
     const struct node *node;
 
+    if (store->failing_reads) {
+        store->failing_reads--;
+        errno = EIO;
+        return -1;
+    }
     join(path, dir, key);
     node = find(&store->tree, path);
     if (!node) {

@@ -20,8 +20,9 @@ bool fake_store_has(const struct store *store, const char *path);
 /* Runs `before` once, just before the next commit, which then fails with EAGAIN as a transaction
  * does that somebody has come in between of. */
 void fake_store_interfere(struct store *store, void (*before)(struct store *store));
-/* The next `count` writes fail with EIO. */
+/* The next `count` writes, or reads, fail with EIO. */
 void fake_store_fail_writes(struct store *store, unsigned count);
+void fake_store_fail_reads(struct store *store, unsigned count);
 bool fake_store_watched(const struct store *store, const char *path);
 
 /* Domains are alive unless said otherwise; our own one is 0. */

@@ -302,6 +302,21 @@ START_TEST(store_trouble_is_tried_again)
 }
 END_TEST
 
+/* An xenstore that does not answer says nothing of the guest. */
+START_TEST(store_that_does_not_answer)
+{
+    connected();
+    for (unsigned reads = 1; reads <= 8; reads++) {
+        fake_store_fail_reads(world.store, reads);
+        scan();
+        fake_store_fail_reads(world.store, 0);
+        is(BE "/state", "4");
+    }
+    ck_assert_uint_eq(world.stopped, 0);
+    ck_assert_uint_eq(world.sessions, 1);
+}
+END_TEST
+
 static void netfront_connects_two_queues(void)
 {
     set(FE "/multi-queue-num-queues", "2");
@@ -316,6 +331,18 @@ static void netfront_connects_two_queues(void)
     set(FE "/request-rx-copy", "1");
     set(FE "/feature-rx-notify", "1");
     set(FE "/state", "4");
+}
+
+static void netfront_comes_anew(void (*connects)(void))
+{
+    set(FE "/state", "6");
+    scan();
+    set(FE "/multi-queue-num-queues", NULL);
+    set(FE "/state", "1");
+    scan();
+    connects();
+    scan();
+    is(BE "/state", "4");
 }
 
 /* Each queue has a port, and so a journal, of its own; they come with the queues and go with the VF. */
@@ -337,19 +364,32 @@ START_TEST(two_queues)
     ck_assert_ptr_nonnull(world.plan.ports[1]);
     ck_assert_ptr_ne(world.plan.ports[0], world.plan.ports[1]);
     /* A driver reloaded with one queue uses the first port again; the other is there for later. */
-    set(FE "/state", "6");
-    scan();
-    set(FE "/multi-queue-num-queues", NULL);
-    set(FE "/state", "1");
-    scan();
-    netfront_connects();
-    scan();
-    is(BE "/state", "4");
+    netfront_comes_anew(netfront_connects);
     ck_assert_uint_eq(world.plan.queues, 1);
     ck_assert_uint_eq(world.ports, 2);
     libxl_destroys();
     scan();
     nothing_held();
+}
+END_TEST
+
+/* Ports that stay from one session to the next name the VF of the session that uses them: see vif_world's session_start. */
+START_TEST(kept_ports_name_the_vf)
+{
+    offered();
+    netfront_connects_two_queues();
+    scan();
+    is(BE "/netvf/vf", "0000:01:10.0");
+    netfront_comes_anew(netfront_connects);
+    world.failed = true;
+    world.deaf_vf = "0000:01:10.0";
+    check(false);
+    world.failed = false;
+    is(BE "/netvf/vf", "0000:01:10.2");
+    netfront_comes_anew(netfront_connects_two_queues);
+    is(BE "/netvf/vf", "0000:01:10.2");
+    ck_assert_uint_eq(world.plan.queues, 2);
+    ck_assert_uint_eq(world.ports, 2);
 }
 END_TEST
 
@@ -391,6 +431,8 @@ int main(void)
     const TTest *const tests[] = {
         attaches,
         two_queues,
+        kept_ports_name_the_vf,
+        store_that_does_not_answer,
         fewer_queues_than_the_vf_has,
         restarts_with_fewer_queues,
         carries_limits,

@@ -235,6 +235,38 @@ START_TEST(pf_down_and_up)
 }
 END_TEST
 
+/* Nor can it go on without one: its workers may have begun. */
+START_TEST(not_even_without_a_vf)
+{
+    connected();
+    pf_goes_down();
+    world.failed = world.refuse_idle = true;
+    check(true);
+    waiting("ip link set eth0 up");
+    ck_assert(world.paused && !world.busy);
+    ck_assert_uint_eq(world.flushed, 1);
+    check(true);
+    ck_assert_uint_eq(world.flushed, 2); /* of what they have taken meanwhile */
+    world.failed = world.refuse_idle = false;
+    pf_comes_up();
+    check(true);
+    connected_as_ever("0000:01:10.0");
+}
+END_TEST
+
+/* Its PF being down says nothing against a VF that the vif still has from its last session. */
+START_TEST(comes_anew_while_the_pf_is_down)
+{
+    connected();
+    set(FE "/state", "6");
+    scan();
+    pf_goes_down();
+    guest_says("1", "2");
+    is(BE "/netvf/state", "refused");
+    ck_assert(!pool_has_broken(world.pool));
+}
+END_TEST
+
 /* Found by fuzz_vif: flushing what has been dropped meanwhile may cost the VF as any flush may. It is not gone on with,
  * and the next try finds another. */
 START_TEST(vf_is_lost_again_while_it_waits)
@@ -507,6 +539,8 @@ int main(void)
         iommu_faults_and_a_new_session,
         worker_tells_of_the_fault,
         pf_down_and_up,
+        not_even_without_a_vf,
+        comes_anew_while_the_pf_is_down,
         vf_is_lost_again_while_it_waits,
         moves_to_another_vf,
         vf_removed_and_back,

@@ -12,7 +12,20 @@ struct session {
     const char *translation;
 };
 
+/* Its journal names a VF. */
+struct world_port {
+    struct port port;
+    char pci[PF_PCI_MAX];
+};
+
 struct world world;
+
+/* Invariant 5: by a port's journal the next daemon finds the VF that has to be quiet before the pages are released. */
+static void journals_name(const struct session_plan *plan, const struct vf *vf)
+{
+    for (unsigned i = 0; vf && i < plan->queues; i++)
+        ck_assert_str_eq(((struct world_port *)plan->ports[i])->pci, vf->pci);
+}
 
 static bool no_way(const struct session_plan *plan, const struct vf *vf)
 {
@@ -30,6 +43,7 @@ int session_start(struct session **session, const struct session_plan *plan, str
         return why_fail(why, SENTENCE);
     if (no_way(plan, plan->vf))
         return why_fail(why, REFUSAL);
+    journals_name(plan, plan->vf);
     *session = calloc(1, sizeof **session);
     (*session)->translation = chosen(plan);
     world.plan = (*session)->plan = *plan;
@@ -67,6 +81,12 @@ int session_flush(struct session *session)
 int session_resume(struct session *session, struct vf *vf, struct why *why)
 {
     ck_assert(world.paused);
+    if (!vf && world.refuse_idle) {
+        world.paused = false;
+        return why_fail(why, SENTENCE);
+    }
+    for (unsigned i = 0; vf && i < session->plan.queues; i++)
+        session->plan.ports[i]->ops->move(session->plan.ports[i], vf->pci);
     if (vf && (world.refuse_start || world.refuse_vf)) {
         world.plan.vf = vf; /* as far as it has come, it may have begun */
         world.busy = true;
@@ -174,19 +194,25 @@ static void port_close(struct port *port)
     free(port);
 }
 
+static void port_move(struct port *port, const char *pci)
+{
+    struct world_port *named = (struct world_port *)port;
+
+    snprintf(named->pci, sizeof named->pci, "%s", pci);
+}
+
 struct port *port_open(const char *name, uint16_t peer, const char *pci, struct why *why)
 {
-    static const struct port_ops operations = {.close = port_close};
-    struct port *port = calloc(1, sizeof *port);
+    static const struct port_ops operations = {.move = port_move, .close = port_close};
+    struct world_port *named = calloc(1, sizeof *named);
 
-    (void)pci;
     (void)why;
-    ck_assert_ptr_nonnull(port);
-    port->ops = &operations;
-    port->peer = peer;
+    ck_assert_ptr_nonnull(named);
+    named->port = (struct port){.ops = &operations, .peer = peer};
+    port_move(&named->port, pci);
     world.ports++;
     snprintf(world.port_name, sizeof world.port_name, "%s", name);
-    return port;
+    return &named->port;
 }
 
 uint64_t port_leaked(void)

@@ -35,6 +35,7 @@ struct world {
     struct session_plan plan; /* the last one */
     unsigned flushed, resumed;
     bool refuse_vf;      /* no VF can be started */
+    bool refuse_idle;    /* nor can a session run without one: a worker has, another has not */
     bool no_context;     /* the guest has no IOMMU context */
     bool comes_not_back; /* a VF stays in it */
     unsigned resets;     /* of VFs: handshakes */
