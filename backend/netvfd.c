@@ -223,17 +223,23 @@ static int open_loop(struct daemon *d, struct why *why)
     return 0;
 }
 
+static void strand(void *pool, const char *pci)
+{
+    pool_strand(pool, pci);
+}
+
 /* What a daemon that died left behind must be quiet and given back before any VF is lent again. */
 static int clean_up_after_the_last(struct daemon *d, struct why *why)
 {
-    unsigned stuck = port_recover(vf_quiesce) + context_recover(vf_quiesce);
+    unsigned stuck;
 
-    hold_recover();
-    if (stuck)
-        log_error("%u pages or VFs of a former netvfd could not be given back", stuck);
     d->pool = pool_new(PF_SYSFS, &pool_hardware);
     if (!d->pool)
         return why_fail(why, "no memory");
+    stuck = port_recover(vf_quiesce) + context_recover(vf_quiesce, strand, d->pool);
+    hold_recover();
+    if (stuck)
+        log_error("%u pages or VFs of a former netvfd could not be given back", stuck);
     pool_quiesce_idle(d->pool);
     return 0;
 }

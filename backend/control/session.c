@@ -194,7 +194,7 @@ static void free_queue(struct queue *q)
 static int take_down(struct session *s)
 {
     struct vf *vf = s->plan.vf;
-    bool quiet = true;
+    bool quiet = true, back;
 
     ctrl_ring_close(&s->ctrl);
     session_pause(s);
@@ -207,13 +207,13 @@ static int take_down(struct session *s)
     if (s->vf_started && quiet)
         abandon(s);
     close_windows(s, quiet);
-    if (session_part(s, quiet) < 0)
-        quiet = false;
+    back = session_part(s, quiet) == 0 && !s->context;
     for (unsigned i = 0; i < s->plan.queues; i++)
         if (s->queues[i])
             free_queue(s->queues[i]);
     free(s);
-    return quiet ? 0 : -1;
+    errno = back ? EBUSY : ENOTRECOVERABLE;
+    return quiet && back ? 0 : -1;
 }
 
 int session_start(struct session **session, const struct session_plan *plan, struct why *why)
@@ -230,7 +230,11 @@ int session_start(struct session **session, const struct session_plan *plan, str
     s->plan = *plan;
     s->ctrl.wake_fd = -1;
     if (set_up(s, why) < 0 || session_run(s, plan->vf, why) < 0) {
-        take_down(s);
+        int error = errno;
+
+        if (take_down(s) < 0 && errno == ENOTRECOVERABLE)
+            error = ENOTRECOVERABLE;
+        errno = error;
         return -1;
     }
     *session = s;

@@ -82,11 +82,14 @@ enum session_state {
     SESSION_HOST_FAULT,   /* a call to Xen failed that must not */
 };
 
-/* Maps, binds, starts the VF and the workers. -1 and a sentence on failure, with nothing left behind. */
+/* Maps, binds, starts the VF and the workers. -1 and a sentence on failure, with nothing left behind but a VF that has
+ * been started, and is not quiet yet; with ENOTRECOVERABLE if it has not come back from its guest's IOMMU context: then
+ * it must not be used again. */
 int session_start(struct session **session, const struct session_plan *plan, struct why *why);
 
 /* Ends the workers, stops the VF, waits until it is proven quiet, releases every page, unmaps the rings. 0, or -1 if
- * the VF could not be proven quiet: then its pages stay pinned (and journaled) on purpose. Frees the session. */
+ * the VF could not be proven quiet: then its pages stay pinned (and journaled) on purpose. ENOTRECOVERABLE as above.
+ * Frees the session. */
 int session_stop(struct session *session);
 
 /* A VF that fails or goes is replaced in four steps, while the guest stays connected. session_pause ends the workers;
@@ -96,7 +99,7 @@ int session_stop(struct session *session);
  * session_flush: -1 if Xen has refused to release a page: the session is to be ended; 1 if the VF has not come back from
  * its guest's IOMMU context: it must not be used again. session_resume: -1 and a sentence;
  * then `vf` is to be proven quiet, and the session flushed, before the next try; with EOPNOTSUPP because the translation
- * cannot be had, which says nothing against `vf`. */
+ * cannot be had, which says nothing against `vf`; with ENOTRECOVERABLE as above. */
 void session_pause(struct session *session);
 int session_flush(struct session *session);
 int session_resume(struct session *session, struct vf *vf, struct why *why);

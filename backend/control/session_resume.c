@@ -63,6 +63,7 @@ static int choose_context(struct session *s, struct why *why)
         why_fail(&s->reason, "netvfd was told to use translation host");
         return 0;
     }
+    errno = EOPNOTSUPP;
     if (plan->contexts)
         s->context = plan->contexts->open(plan->name, plan->ports[0]->peer, plan->vf->pci,
                                           plan->queues * VF_PAGES, &s->reason);
@@ -72,10 +73,11 @@ static int choose_context(struct session *s, struct why *why)
         s->reason.text[0] = '\0';
         return 0;
     }
-    if (plan->translation == TRANSLATION_AUTO)
+    /* A VF that has gone there, and has not come back, would take dom0's addresses for the guest's. */
+    if (errno != ENOTRECOVERABLE && plan->translation == TRANSLATION_AUTO)
         return 0;
     *why = s->reason;
-    errno = EOPNOTSUPP;
+    errno = errno == ENOTRECOVERABLE ? ENOTRECOVERABLE : EOPNOTSUPP;
     return -1;
 }
 

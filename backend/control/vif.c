@@ -78,6 +78,14 @@ int vif_let_go(struct vif *vif, bool broken)
     return rc;
 }
 
+void vif_strand(struct vif *vif)
+{
+    vif->lease->astray = vif->stranded = true;
+    vif_let_go(vif, true);
+    if (vif->session)
+        session_set_translation(vif->session, vif_translation(vif));
+}
+
 static void release(struct vif *vif, bool broken)
 {
     /* Its journals and its pages have to outlive a VF that may still write to them (invariant 4):
@@ -252,9 +260,12 @@ static int begin(struct vif *vif, struct session_plan *plan, struct why *waits, 
         if (session_start(&vif->session, plan, waits) == 0)
             return 0;
         *why = *waits;
-        if (pool_silence(pool, vif->lease) < 0)
+        if (errno == ENOTRECOVERABLE)
+            vif_strand(vif);
+        else if (pool_silence(pool, vif->lease) < 0)
             return -1;
         plan->vf = NULL;
+        plan->translation = vif_translation(vif);
     }
     return session_start(&vif->session, plan, why);
 }
@@ -327,20 +338,17 @@ static void disconnect(struct vif *vif)
 {
     enum session_state state;
     struct why why = {""};
-    bool in_context;
     int rc;
 
     if (!vif->session)
         return;
     state = session_state(vif->session, &why);
     vif_count(vif);
-    in_context = vif->lease && vif->lease->translation &&
-                 strcmp(vif->lease->translation, VALUE_BE_NETVF_TRANSLATION_IOMMU) == 0;
     if (vif->lease)
         vif->lease->translation = NULL;
     rc = session_stop(vif->session);
-    if (rc < 0 && in_context)
-        vif->lease->astray = true;
+    if (rc < 0 && errno == ENOTRECOVERABLE && vif->lease)
+        vif->lease->astray = vif->stranded = true;
     vif->session = NULL;
     if (state == SESSION_GUEST_FAULT || state == SESSION_HOST_FAULT) {
         vif_fault(vif, &why);

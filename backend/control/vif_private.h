@@ -68,6 +68,7 @@ struct vif {
     enum translation wish;
     bool wish_untold; /* xenstore does not say it yet */
     bool bad_wish;    /* what it says is nonsense, and that has been said */
+    bool stranded;    /* a VF of its has not come back from its guest's IOMMU context */
 
     bool windows_off; /* asked for by vif_set_windows */
 };
@@ -92,6 +93,9 @@ int vif_reconfigured(struct vif *vif, unsigned from);
 struct pool_wish vif_wish(const struct vif *vif);
 /* Gives the VF back and keeps the port. -1 if the VF is not proven quiet. */
 int vif_let_go(struct vif *vif, bool broken);
+/* The same with a VF that has not come back from its guest's IOMMU context, which nobody uses any more, and which no other
+ * is to follow. */
+void vif_strand(struct vif *vif);
 /* Ends its service for the guest's or the host's fault. */
 void vif_fault(struct vif *vif, const struct why *why);
 
@@ -114,7 +118,7 @@ int vif_part(struct vif *vif, struct why *why);
 
 /* Reads what is asked of it in xenstore. Nonsense is said once and counts for nothing. */
 void vif_read_wish(struct vif *vif);
-/* The translation that it is to have, be it by the daemon's option. */
+/* The translation that it is to have, be it by the daemon's option; host instead of auto once a VF is stranded. */
 enum translation vif_translation(const struct vif *vif);
 
 #endif

@@ -53,10 +53,8 @@ static int flush(struct vif *vif)
     if (vif->lease)
         vif->lease->translation = NULL;
     rc = session_flush(vif->session);
-    if (rc > 0 && vif->lease)
-        vif->lease->astray = true;
-    if (rc > 0)
-        vif_let_go(vif, true); /* it is in its guest's context still, and nobody else's */
+    if (vif->lease && (rc > 0 || (rc == 0 && vif->lease->astray)))
+        vif_strand(vif);
     if (rc >= 0)
         return 0;
     why_fail(&fault, "Xen has refused to release its pages");
@@ -126,6 +124,7 @@ static int go_on(struct vif *vif, struct why *why)
     if (session_resume(vif->session, vif->lease->vf, why) == 0)
         return 0;
     no_fault = errno == EOPNOTSUPP;
+    vif->lease->astray |= errno == ENOTRECOVERABLE;
     if (vif_part(vif, NULL) == 0 && !no_fault)
         vif_let_go(vif, true);
     return -1;

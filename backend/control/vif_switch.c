@@ -30,7 +30,10 @@ void vif_read_wish(struct vif *vif)
 
 enum translation vif_translation(const struct vif *vif)
 {
-    return vif->asked ? vif->wish : vif->host->translation;
+    enum translation wanted = vif->asked ? vif->wish : vif->host->translation;
+
+    /* The next one would go the same way, and there are few of them. */
+    return vif->stranded && wanted == TRANSLATION_AUTO ? TRANSLATION_HOST : wanted;
 }
 
 static void ask(struct vif *vif, enum translation translation)
@@ -80,9 +83,13 @@ static int take_out(struct vif *vif, struct why *why)
 
 static int put_back(struct vif *vif, enum translation translation, struct why *why)
 {
+    int rc;
+
     vif->parted = false;
     session_set_translation(vif->session, translation);
-    return session_resume(vif->session, vif->lease->vf, why);
+    rc = session_resume(vif->session, vif->lease->vf, why);
+    vif->lease->astray |= rc < 0 && errno == ENOTRECOVERABLE;
+    return rc;
 }
 
 static void goes_on(struct vif *vif)

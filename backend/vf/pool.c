@@ -133,6 +133,18 @@ const char *pool_state_name(enum pool_state state)
     return names[state];
 }
 
+void pool_strand(struct pool *pool, const char *pci)
+{
+    struct entry *entry = find_or_add(pool, pci);
+
+    if (!entry) {
+        log_error("no memory to remember that VF %s must not be used", pci);
+        return;
+    }
+    entry->broken = true;
+    entry->lease.astray = true;
+}
+
 /* The handshake, in which the PF answers with the address that it was told. */
 static int handshake(struct vf *vf, const uint8_t mac[6], struct why *why)
 {

@@ -59,6 +59,8 @@ struct pool *pool_new(const char *sysfs, const struct pool_ops *ops);
 /* All leases must have been given back. */
 void pool_free(struct pool *pool);
 
+/* The VF at `pci` is in a guest's IOMMU context, where a former daemon has left it: it is never lent. */
+void pool_strand(struct pool *pool, const char *pci);
 /* At start, when nobody can rightly be driving them: quiets every driverless VF that may still
  * DMA. */
 void pool_quiesce_idle(struct pool *pool);

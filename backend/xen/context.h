@@ -33,7 +33,8 @@ struct context {
 struct context_ops {
     /* Moves the VF at `pci` (quiet, owned by dom0) into the context of domain `domid`, with `pages` pages of the
      * guest's to work in. What has to be undone is written down in RUNDIR/context/`name` at each step, as it all
-     * outlives this process. NULL and a sentence that says why not. */
+     * outlives this process. NULL and a sentence that says why not; with ENOTRECOVERABLE if the VF is not dom0's any
+     * more, and must not be used. */
     struct context *(*open)(const char *name, uint16_t domid, const char *pci, unsigned pages,
                             struct why *why);
     /* Only when the VF is quiet. Brings it back to dom0 and takes the pages away, also after the guest's death. -1 if
@@ -47,8 +48,9 @@ struct context_ops {
 
 extern const struct context_ops context_libxen;
 
-/* Undoes what a daemon that died left behind: quiesce(pci) first, as in port_recover. Returns the number of VFs that
- * could not be brought back. */
-unsigned context_recover(int (*quiesce)(const char *pci));
+/* Undoes what a daemon that died left behind: quiesce(pci) first, as in port_recover. Each VF that could not be brought
+ * back is told to `stays`. Returns how many. */
+unsigned context_recover(int (*quiesce)(const char *pci),
+                         void (*stays)(void *argument, const char *pci), void *argument);
 
 #endif

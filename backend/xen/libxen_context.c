@@ -230,6 +230,7 @@ static struct context *open_context(const char *name, uint16_t domid, const char
     if (!c || pages > CONTEXT_PAGES_MAX) {
         why_fail(why, "no memory for the IOMMU context of VF %s", pci);
         free(c);
+        errno = ENOMEM;
         return NULL;
     }
     c->context.ops = &context_libxen;
@@ -252,7 +253,7 @@ static struct context *open_context(const char *name, uint16_t domid, const char
     return &c->context;
 
 fail:
-    close_context(&c->context);
+    errno = close_context(&c->context) < 0 ? ENOTRECOVERABLE : EIO;
     return NULL;
 }
 
@@ -281,6 +282,8 @@ const struct context_ops context_libxen = {
 struct recovery {
     xc_interface *xc;
     int (*quiesce)(const char *pci);
+    void (*stays)(void *argument, const char *pci);
+    void *argument;
     unsigned stuck;
 };
 
@@ -303,14 +306,19 @@ static void recover_one(const char *name, void *argument)
     if (rc < 0) {
         log_error("vif %s: VF %s stays in the IOMMU context of domain %u", name, record.pci,
                   record.domid);
+        r->stays(r->argument, record.pci);
         r->stuck++;
     }
     context_file_close(&file, rc == 0);
 }
 
-unsigned context_recover(int (*quiesce)(const char *pci))
+unsigned context_recover(int (*quiesce)(const char *pci),
+                         void (*stays)(void *argument, const char *pci), void *argument)
 {
-    struct recovery r = {.xc = xc_interface_open(NULL, NULL, 0), .quiesce = quiesce};
+    struct recovery r = {.xc = xc_interface_open(NULL, NULL, 0),
+                         .quiesce = quiesce,
+                         .stays = stays,
+                         .argument = argument};
 
     if (!r.xc) {
         log_error("cannot open Xen's control interface: %s", strerror(errno));

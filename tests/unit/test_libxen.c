@@ -393,6 +393,12 @@ static int nothing_to_quiesce(const char *pci)
     return -1;
 }
 
+static void nothing_stays(void *argument, const char *pci)
+{
+    (void)argument;
+    ck_abort_msg("VF %s has not come back", pci);
+}
+
 /* What cannot be undone stands in a record, and the next daemon undoes it. */
 START_TEST(any_call_of_a_context_may_fail)
 {
@@ -404,6 +410,7 @@ START_TEST(any_call_of_a_context_may_fail)
         setup();
         fake_xen.fail_call = n;
         context = context_libxen.open(NAME, 5, PCI, 30, &why);
+        ck_assert(context || (errno == ENOTRECOVERABLE) == (fake_xen.device_in != 0));
         if (context)
             context->ops->close(context);
         ck_assert_uint_eq(fake_xen.handles + fake_xen.maps, 0);
@@ -411,9 +418,9 @@ START_TEST(any_call_of_a_context_may_fail)
             break;
         fake_xen.fail_call = 0;
         is_quiet = true;
-        ck_assert_uint_eq(context_recover(quiesce), 0);
+        ck_assert_uint_eq(context_recover(quiesce, nothing_stays, NULL), 0);
         ck_assert_int_eq(fake_xen.device_in, 0);
-        ck_assert_uint_eq(context_recover(nothing_to_quiesce), 0);
+        ck_assert_uint_eq(context_recover(nothing_to_quiesce, nothing_stays, NULL), 0);
     }
     ck_assert_uint_gt(n, 12);
 }
@@ -463,8 +470,14 @@ START_TEST(killed_in_a_batch)
 }
 END_TEST
 
+static void stays(void *argument, const char *pci)
+{
+    *(const char **)argument = strcmp(pci, PCI) == 0 ? PCI : "another";
+}
+
 START_TEST(recovery_waits_for_quiet)
 {
+    const char *told = "none";
     pid_t ours = fork();
 
     if (!ours) /* a daemon that dies in the middle */
@@ -474,10 +487,11 @@ START_TEST(recovery_waits_for_quiet)
     fake_xen.domains[5].extra_pages = 30;
     fake_xen.domains[5].max_memkb += 120;
     is_quiet = false;
-    ck_assert_uint_eq(context_recover(quiesce), 1);
+    ck_assert_uint_eq(context_recover(quiesce, stays, &told), 1);
+    ck_assert_str_eq(told, PCI);
     ck_assert_int_eq(fake_xen.device_in, 5);
     is_quiet = true;
-    ck_assert_uint_eq(context_recover(quiesce), 0);
+    ck_assert_uint_eq(context_recover(quiesce, nothing_stays, NULL), 0);
     ck_assert_uint_eq(fake_xen.domains[5].max_memkb, 65536);
     fake_xen_expect_nothing_left();
 }

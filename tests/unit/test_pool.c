@@ -352,6 +352,20 @@ START_TEST(mends_what_works_again)
 }
 END_TEST
 
+/* Nor one that a former daemon has left there. */
+START_TEST(leaves_the_stranded_alone)
+{
+    struct pool_lease *lease;
+
+    pool_strand(pool, "0000:01:10.0");
+    ck_assert(!pool_has_broken(pool));
+    ck_assert_int_eq(state_of(0), POOL_BROKEN);
+    lease = take("1/0");
+    ck_assert_uint_eq(lease->index, 1);
+    pool_give_back(pool, lease, false);
+}
+END_TEST
+
 /* A VF that did not come back from a guest's IOMMU context would write to that guest's memory, whomever it served. */
 START_TEST(leaves_the_astray_alone)
 {
@@ -549,6 +563,7 @@ int main(void)
     tcase_add_test(test, tries_the_next_one);
     tcase_add_test(test, mends_what_works_again);
     tcase_add_test(test, leaves_the_astray_alone);
+    tcase_add_test(test, leaves_the_stranded_alone);
     tcase_add_test(test, tells_why_none_would_work);
     tcase_add_test(test, does_not_trust_what_is_not_quiet);
     tcase_add_test(test, a_vf_that_is_gone_is_quiet);

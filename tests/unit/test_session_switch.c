@@ -46,6 +46,7 @@ static struct context *open_context(const char *name, uint16_t domid, const char
     ck_assert(!guest.open && !session_vf.running);
     ck_assert_uint_eq(pages, QUEUES * PAGES);
     if (guest.refuse) {
+        errno = guest.stays ? ENOTRECOVERABLE : EIO;
         why_fail(reason, REFUSAL);
         return NULL;
     }
@@ -364,6 +365,37 @@ START_TEST(auto_does_without)
 }
 END_TEST
 
+/* The VF has gone into the context, could not be used there, and is there still: by machine addresses it would reach
+ * whatever the guest has at them. */
+START_TEST(auto_does_not_use_a_vf_astray)
+{
+    begin();
+    ck_assert_int_eq(part(0), 0);
+    guest.refuse = guest.stays = true;
+    session_set_translation(session, TRANSLATION_AUTO);
+    ck_assert_int_eq(session_resume(session, &session_vf.vf, &why), -1);
+    ck_assert_int_eq(errno, ENOTRECOVERABLE);
+    ck_assert_uint_eq(starts, 1);
+    session_pause(session);
+    ck_assert_int_eq(session_flush(session), 0);
+    resume(TRANSLATION_HOST, &other_vf);
+    is_on("host");
+    works();
+    end();
+}
+END_TEST
+
+START_TEST(ends_and_leaves_it_in_the_context)
+{
+    plan.translation = TRANSLATION_IOMMU;
+    begin();
+    works();
+    guest.stays = true;
+    ck_assert_int_eq(session_stop(session), -1);
+    ck_assert_int_eq(errno, ENOTRECOVERABLE);
+}
+END_TEST
+
 /* A context is there, and then there are no pages for the second queue. */
 START_TEST(fails_in_the_context)
 {
@@ -444,6 +476,8 @@ int main(void)
     tcase_add_test(test, auto_does_without);
     tcase_add_test(test, fails_in_the_context);
     tcase_add_test(test, vf_stays_in_the_context);
+    tcase_add_test(test, auto_does_not_use_a_vf_astray);
+    tcase_add_test(test, ends_and_leaves_it_in_the_context);
     tcase_add_test(test, none_in_between);
     tcase_add_test(test, ends_parted);
     suite_add_tcase(suite, test);

@@ -288,6 +288,48 @@ START_TEST(vf_is_lost_again_while_it_waits)
 }
 END_TEST
 
+static void astray(unsigned index)
+{
+    const struct pool_lease *lease;
+    struct why why;
+    struct pf_vf vf;
+    struct pf pf;
+
+    ck_assert_int_eq(pf_read(pool_sysfs(world.pool), "eth0", &pf, &why), 0);
+    ck_assert_int_eq(pf_read_vf(pool_sysfs(world.pool), &pf, index, &vf), 0);
+    ck_assert_int_eq(pool_state(world.pool, &vf, &lease), POOL_BROKEN);
+    ck_assert(!pool_has_broken(world.pool)); /* none that is worth a try */
+}
+
+/* A VF that has gone into its guest's IOMMU context, and does not come back, is used no more: not by machine addresses
+ * either, which it would take for the guest's. */
+START_TEST(starts_and_goes_astray)
+{
+    offered();
+    world.goes_astray = true;
+    netfront_connects();
+    scan();
+    astray(0);
+    connected_as_ever("0000:01:10.2");
+    ck_assert_int_eq(world.plan.translation, TRANSLATION_HOST); /* or this one would follow */
+}
+END_TEST
+
+START_TEST(comes_back_and_goes_astray)
+{
+    connected();
+    world.failed = world.goes_astray = true;
+    check(false);
+    waiting(SENTENCE);
+    ck_assert(!fake_store_has(world.store, BE "/netvf/vf"));
+    astray(0);
+    world.failed = false;
+    check(true);
+    connected_as_ever("0000:01:10.2");
+    ck_assert_int_eq(world.plan.translation, TRANSLATION_HOST);
+}
+END_TEST
+
 START_TEST(moves_to_another_vf)
 {
     connected();
@@ -540,6 +582,8 @@ int main(void)
         worker_tells_of_the_fault,
         pf_down_and_up,
         not_even_without_a_vf,
+        starts_and_goes_astray,
+        comes_back_and_goes_astray,
         comes_anew_while_the_pf_is_down,
         vf_is_lost_again_while_it_waits,
         moves_to_another_vf,

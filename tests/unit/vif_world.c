@@ -39,8 +39,14 @@ static const char *chosen(const struct session_plan *plan)
 
 int session_start(struct session **session, const struct session_plan *plan, struct why *why)
 {
-    if (world.refuse_start || (world.refuse_vf && plan->vf))
+    if (world.refuse_start || (world.refuse_vf && plan->vf)) {
+        errno = EIO;
         return why_fail(why, SENTENCE);
+    }
+    if (world.goes_astray && plan->vf && plan->translation != TRANSLATION_HOST) {
+        errno = ENOTRECOVERABLE;
+        return why_fail(why, SENTENCE);
+    }
     if (no_way(plan, plan->vf))
         return why_fail(why, REFUSAL);
     journals_name(plan, plan->vf);
@@ -57,6 +63,7 @@ int session_start(struct session **session, const struct session_plan *plan, str
 
 int session_stop(struct session *session)
 {
+    errno = strcmp(session->translation, "iommu") == 0 ? ENOTRECOVERABLE : EBUSY;
     free(session);
     world.sessions--;
     world.stopped++;
@@ -91,6 +98,10 @@ int session_resume(struct session *session, struct vf *vf, struct why *why)
         world.plan.vf = vf; /* as far as it has come, it may have begun */
         world.busy = true;
         errno = EIO;
+        return why_fail(why, SENTENCE);
+    }
+    if (world.goes_astray && vf && session->plan.translation != TRANSLATION_HOST) {
+        errno = ENOTRECOVERABLE;
         return why_fail(why, SENTENCE);
     }
     if (no_way(&session->plan, vf)) {

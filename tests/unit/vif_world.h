@@ -38,6 +38,7 @@ struct world {
     bool refuse_idle;    /* nor can a session run without one: a worker has, another has not */
     bool no_context;     /* the guest has no IOMMU context */
     bool comes_not_back; /* a VF stays in it */
+    bool goes_astray;    /* it has gone there, cannot be used there, and stays */
     unsigned resets;     /* of VFs: handshakes */
     bool paused;         /* no worker runs */
     bool busy;           /* the session's VF may DMA */
