@@ -444,6 +444,7 @@ int tx_give_up(struct tx *tx, bool *notify)
         lost += tx->frames[tx->frame_head % RING_SLOTS].posted;
     counter_add(&tx->counters.dropped, lost);
     tx->done = 0;
+    tx->bounces_back = tx->bounces_taken; /* no frame has one any more */
     respond(tx, tx->ring.req_cons - tx->ring.rsp_prod, NETIF_RSP_ERROR);
     *notify |= ring_push(&tx->ring);
     return 0;

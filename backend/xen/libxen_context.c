@@ -60,24 +60,27 @@ static int bring_back(xc_interface *xc, struct context_record *record)
     return 0;
 }
 
-/* Of a guest that is gone nothing is left to take away. */
-static void remove_pages(xc_interface *xc, struct context_record *record)
+/* Of a guest that is gone nothing is left to take away. They are the guest's own, and it may have given some up: the limit
+ * is lowered all the same, or a guest could raise it by that. But not where `sure` does not say that the id is still the
+ * same guest's, and not one page is there. */
+static void remove_pages(xc_interface *xc, struct context_record *record, bool sure)
 {
-    xen_pfn_t frames[CONTEXT_PAGES_MAX];
+    unsigned missing = 0;
     xc_dominfo_t info;
 
     if (xc_domain_getinfo(xc, record->domid, 1, &info) != 1 || info.domid != record->domid ||
         info.dying)
         return;
-    for (unsigned i = 0; i < record->page_count; i++)
-        frames[i] = record->frames[i];
-    if (record->page_count && xc_domain_decrease_reservation_exact(
-                                  xc, record->domid, record->page_count, 0, frames) < 0) {
-        /* The guest has given them up itself, or the id is another guest's by now, whose limit is none of ours. */
-        log_warn("the pages that netvfd had added to domain %u stay with it: %s", record->domid,
-                 strerror(errno));
-        return;
+    for (unsigned i = 0; i < record->page_count; i++) {
+        xen_pfn_t frame = record->frames[i];
+
+        missing += xc_domain_decrease_reservation_exact(xc, record->domid, 1, 0, &frame) < 0;
     }
+    if (missing)
+        log_warn("%u of the %u pages that netvfd had added to domain %u are not to be had any more",
+                 missing, record->page_count, record->domid);
+    if (missing && missing == record->page_count && !sure)
+        return;
     record->page_count = 0;
     if (record->extra_pages)
         xc_domain_setmaxmem(xc, record->domid,
@@ -101,6 +104,19 @@ static bool is_being_logged(struct libxen_context *c)
     return xc_shadow_control(c->xc, c->record.domid, XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION,
                              &shadow_mb, 0) == 0 &&
            shadow_mb > 0;
+}
+
+/* The pages that are added come to lie behind all that a PV guest has, for there its frame numbers are no more than a table.
+ * An HVM or PVH guest's are its memory map: nobody has told us where there is nothing in it. */
+static int check_guest(const struct libxen_context *c, struct why *why)
+{
+    xc_dominfo_t info;
+
+    if (xc_domain_getinfo(c->xc, c->record.domid, 1, &info) != 1 || info.domid != c->record.domid)
+        return why_fail(why, "domain %u is gone", c->record.domid);
+    if (info.hvm)
+        return why_fail(why, "only a PV guest's VF can be in its guest's IOMMU context");
+    return 0;
 }
 
 static int assign(struct libxen_context *c, struct why *why)
@@ -162,8 +178,12 @@ static int map_pages(struct libxen_context *c, struct why *why)
                                  record->page_count, frames, errors);
     if (!c->va)
         return why_fail(why, "cannot map the pages added to the guest: %s", strerror(errno));
-    memset(c->va, 0, (size_t)record->page_count * PAGE);
     c->context.page_count = record->page_count;
+    /* They are the guest's, and it may have given one up already: touching what is not there is SIGBUS. */
+    for (unsigned i = 0; i < record->page_count; i++)
+        if (errors[i])
+            return why_fail(why, "the guest has given up a page that was added to it");
+    memset(c->va, 0, (size_t)record->page_count * PAGE);
     for (unsigned i = 0; i < record->page_count; i++)
         c->context.pages[i] = (struct dma_page){
             .va = (char *)c->va + (size_t)i * PAGE,
@@ -206,7 +226,7 @@ static int close_context(struct context *context)
         rc = bring_back(c->xc, &c->record);
         /* Only out of a context that no device uses any more. */
         if (rc == 0)
-            remove_pages(c->xc, &c->record);
+            remove_pages(c->xc, &c->record, true);
         xc_interface_close(c->xc);
     }
     if (rc < 0)
@@ -247,8 +267,8 @@ static struct context *open_context(const char *name, uint16_t domid, const char
         why_fail(why, "cannot open Xen's devices (%s); load xen-privcmd", strerror(errno));
         goto fail;
     }
-    if (assign(c, why) < 0 || map_grants(c, why) < 0 || add_pages(c, pages, why) < 0 ||
-        map_pages(c, why) < 0)
+    if (check_guest(c, why) < 0 || assign(c, why) < 0 || map_grants(c, why) < 0 ||
+        add_pages(c, pages, why) < 0 || map_pages(c, why) < 0)
         goto fail;
     return &c->context;
 
@@ -302,7 +322,7 @@ static void recover_one(const char *name, void *argument)
     if (rc == 0)
         rc = bring_back(r->xc, &record);
     if (rc == 0)
-        remove_pages(r->xc, &record);
+        remove_pages(r->xc, &record, false);
     if (rc < 0) {
         log_error("vif %s: VF %s stays in the IOMMU context of domain %u", name, record.pci,
                   record.domid);

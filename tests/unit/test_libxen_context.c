@@ -24,6 +24,8 @@ static struct {
     bool assigned;
     unsigned assignments;
     long pages, limit_kb;
+    xen_pfn_t first_frame; /* of those that were added */
+    unsigned given_up;     /* so many from there on the guest has given up itself */
 } xen;
 
 static char memory[(PAGES + 64) * 4096];
@@ -112,7 +114,7 @@ int xc_domain_populate_physmap_exact(xc_interface *xch, uint32_t domid, unsigned
     (void)domid;
     (void)extent_order;
     (void)mem_flags;
-    (void)extent_start;
+    xen.first_frame = *extent_start;
     xen.pages += (long)nr_extents;
     return 0;
 }
@@ -124,7 +126,8 @@ int xc_domain_decrease_reservation_exact(xc_interface *xch, uint32_t domid,
     (void)xch;
     (void)domid;
     (void)extent_order;
-    (void)extent_start;
+    if (*extent_start < xen.first_frame + xen.given_up)
+        return answer(EINVAL);
     xen.pages -= (long)nr_extents;
     return 0;
 }
@@ -162,9 +165,9 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
     (void)fmem;
     (void)dom;
     (void)prot;
-    (void)pages;
     (void)arr;
-    (void)err;
+    for (size_t i = 0; i < pages; i++)
+        err[i] = i < xen.given_up ? -ENOENT : 0;
     return memory;
 }
 
@@ -232,13 +235,36 @@ START_TEST(xen_without_shadow_paging)
 }
 END_TEST
 
-/* Xen itself refuses the assignment, and its page tables are no shadows. */
-START_TEST(hvm_guests_are_xens)
+static void is_refused(const char *words)
+{
+    struct why why;
+
+    ck_assert_ptr_null(context_libxen.open("1-0", DOMID, "0000:01:10.0", PAGES, &why));
+    ck_assert_msg(strstr(why.text, words) != NULL, "%s", why.text);
+    ck_assert(!xen.assigned);
+    ck_assert_int_eq(xen.limit_kb, 0);
+}
+
+/* Pages at a place that we think free would replace its own there. */
+START_TEST(hvm_guests_have_a_memory_map)
 {
     memset(&xen, 0, sizeof xen);
     xen.hvm = true;
-    xen.shadow_mb = 9;
-    opens_and_closes();
+    is_refused("only a PV guest's");
+    ck_assert_uint_eq(xen.assignments, 0);
+}
+END_TEST
+
+/* The guest owns the pages that are added to it. */
+START_TEST(guest_that_gives_a_page_up)
+{
+    memset(&xen, 0, sizeof xen);
+    xen.given_up = 2; /* the first of them */
+    is_refused("has given up a page");
+    ck_assert_int_eq(xen.pages, 2);
+    xen.given_up = PAGES;
+    xen.pages = 0;
+    is_refused("has given up a page"); /* nor is its limit higher then */
 }
 END_TEST
 
@@ -269,7 +295,8 @@ int main(void)
 
     tcase_add_test(test, no_shadow_tables);
     tcase_add_test(test, xen_without_shadow_paging);
-    tcase_add_test(test, hvm_guests_are_xens);
+    tcase_add_test(test, hvm_guests_have_a_memory_map);
+    tcase_add_test(test, guest_that_gives_a_page_up);
     tcase_add_test(test, pv_guest_that_is_migrated);
     suite_add_tcase(suite, test);
     srunner_run_all(runner, CK_NORMAL);

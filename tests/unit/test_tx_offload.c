@@ -192,6 +192,20 @@ START_TEST(bounced_frame)
 }
 END_TEST
 
+/* A frame that its VF never sent leaves its buffer to the next. */
+START_TEST(bounced_and_given_up)
+{
+    for (unsigned i = 0; i < 2 * TX_BOUNCE_FRAMES; i++) {
+        build(&bounced[0]);
+        push(NETTXF_csum_blank, bounced[0].total);
+        ck_assert_int_eq(tx_take(&tx), 1);
+        ck_assert_uint_eq(tx.bounces_taken - tx.bounces_back, 1);
+        ck_assert_int_eq(tx_give_up(&tx, &notify), 0);
+        ck_assert_uint_eq(tx.bounces_taken, tx.bounces_back);
+    }
+}
+END_TEST
+
 /* The same in as many slots as there may be, the header copy ending within one. */
 START_TEST(bounced_slots)
 {
@@ -431,6 +445,7 @@ int main(void)
     tcase_add_test(tcase, gso_ipv6);
     tcase_add_loop_test(tcase, gso_refused, 0, 8);
     tcase_add_loop_test(tcase, bounced_frame, 0, sizeof bounced / sizeof bounced[0]);
+    tcase_add_test(tcase, bounced_and_given_up);
     tcase_add_test(tcase, bounced_slots);
     tcase_add_test(tcase, small_frame);
     tcase_add_test(tcase, vf_without_offloads);
